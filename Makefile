@@ -1,0 +1,81 @@
+# make book   builds the book          make test   checks the package and every notebook
+# Both make their own environment first, in .venv; the second time they are quick.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+PORT ?= 8000
+
+# Chapters are executed and tested with one thread and a fixed hash seed, so that outputs are the same every time.
+export OMP_NUM_THREADS := 1
+export TOKENIZERS_PARALLELISM := false
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=300 -n 2 --dist loadfile -p no:cacheprovider
+
+.DEFAULT_GOAL := help
+.PHONY: help setup book test units notebooks pages execute portability lint format serve clean
+
+help:
+	@echo "make book         build the book, warnings as errors, and say where the page is"
+	@echo "make test         lint, unit tests, and every notebook run again and compared"
+	@echo "make setup        make .venv and install everything with the pins of constraints.txt"
+	@echo "make pages        build, then check every page: links, foreign hosts, Chromium if there is one"
+	@echo "make execute      run notebooks in place for committing (NB=book/part/chapter.ipynb to choose)"
+	@echo "make portability  compare the notebooks once more on an older instruction set"
+	@echo "make lint         ruff; make format lets it write"
+	@echo "make serve        show the built book at http://127.0.0.1:$(PORT)"
+	@echo "make clean        remove what was built, keep .venv"
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "This book needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." >&2; \
+	  echo "If you have a newer one, name it:  make $(or $(MAKECMDGOALS),setup) PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing into .venv (the first time this takes some minutes) ..."
+	@$(BIN)/python -m pip install --quiet --no-input -e ".[offline,book,tests]" -c constraints.txt
+	@# Matplotlib builds its font cache once and says so on stderr, which must not land in a notebook's outputs.
+	@$(BIN)/python -c "import matplotlib.font_manager" 2>/dev/null
+	@touch $@
+
+book: setup
+	$(BIN)/jupyter-book build . -W --keep-going --quiet
+	@echo "The book is built. Open file://$(CURDIR)/_build/html/index.html"
+
+test: lint units notebooks
+
+units: setup
+	$(BIN)/pytest tests -n 2 --dist loadfile -m "not pages and not browser"
+
+notebooks: setup
+	@mkdir -p _build
+	$(BIN)/pytest $(NBVAL) --junitxml=_build/notebooks.xml $$($(BIN)/python book/_ext/notebooks.py list)
+	@$(BIN)/python book/_ext/notebooks.py verify _build/notebooks.xml
+
+portability: setup
+	@mkdir -p _build
+	ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/pytest $(NBVAL) --junitxml=_build/portability.xml $$($(BIN)/python book/_ext/notebooks.py list)
+	@$(BIN)/python book/_ext/notebooks.py verify _build/portability.xml
+
+pages: book
+	COMPANION_REQUIRE_PAGES=1 $(BIN)/pytest tests/book -m "pages or browser"
+
+execute: setup
+	$(BIN)/python book/_ext/notebooks.py execute $(NB)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+serve:
+	@test -d _build/html || { echo "Nothing is built yet: make book" >&2; exit 1; }
+	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+clean:
+	rm -rf _build build *.egg-info .pytest_cache .ruff_cache .hypothesis

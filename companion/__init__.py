@@ -1,0 +1,42 @@
+"""Supervised fine-tuning of language models: one loop, three choices.
+
+Every method is a choice of what is in the batch, what is minimised, and what is trainable; the loop never changes.
+"""
+
+from typing import TYPE_CHECKING
+
+from companion._lazy import attach
+
+if TYPE_CHECKING:
+    from companion.adaptation.apply import adapt as adapt
+    from companion.adaptation.apply import trainable_table as trainable_table
+    from companion.adaptation.methods import Full as Full
+    from companion.adaptation.methods import HeadOnly as HeadOnly
+    from companion.adaptation.methods import TopLayers as TopLayers
+    from companion.errors import CompanionError as CompanionError
+    from companion.models.encoder import Encoder as Encoder
+    from companion.models.encoder import load_encoder as load_encoder
+    from companion.objectives.supervised import TokenCrossEntropy as TokenCrossEntropy
+    from companion.tasks.scoring import evaluate as evaluate
+    from companion.tasks.tokens import TokenTask as TokenTask
+    from companion.training.config import TrainConfig as TrainConfig
+    from companion.training.loop import train as train
+    from companion.training.outcome import Run as Run
+
+__version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "adaptation.apply": ("adapt", "trainable_table"),
+        "adaptation.methods": ("Full", "HeadOnly", "TopLayers"),
+        "errors": ("CompanionError",),
+        "models.encoder": ("Encoder", "load_encoder"),
+        "objectives.supervised": ("TokenCrossEntropy",),
+        "tasks.scoring": ("evaluate",),
+        "tasks.tokens": ("TokenTask",),
+        "training.config": ("TrainConfig",),
+        "training.loop": ("train",),
+        "training.outcome": ("Run",),
+    },
+)

@@ -1,0 +1,23 @@
+"""What an adaptation is: it selects the parameters that are trained, and may act after each step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Adaptation(Protocol):
+    """A choice of what is trainable.
+
+    Optional members, used by the loop when they are there:
+    `after_step(model, update, total)`, called between the optimiser's step and the clearing of gradients, and
+    `state_dict() / load_state_dict(state)` with tensors, stored in checkpoints.
+    """
+
+    name: str
+
+    def __call__(self, model: nn.Module) -> nn.Module:
+        """Select (or wrap) and return the model to train."""
+        ...

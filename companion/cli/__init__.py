@@ -1,0 +1,42 @@
+"""The command line: `companion corpora | train | evaluate | predict | export | experiments`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 a problem the message explains, 2 wrong usage, 130 stopped.
+
+    Nothing heavy is imported before a command needs it.
+    """
+    import click
+
+    from companion.cli.app import build_app
+    from companion.errors import CompanionError
+
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = build_app()(args=arguments, prog_name="companion", standalone_mode=False)
+    except CompanionError as error:
+        _report(error, as_json="--json" in arguments)
+        return 1
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        print("stopped; the same command resumes a run that has a folder", file=sys.stderr)
+        return 130
+    return code if isinstance(code, int) else 0
+
+
+def _report(error: Exception, *, as_json: bool) -> None:
+    from companion.cli.output import plain
+
+    if as_json:
+        import json
+
+        place = {name: getattr(error, name, None) for name in ("file", "line", "remedy")}
+        problem = {"error": type(error).__name__, "message": getattr(error, "problem", str(error)), **place}
+        print(json.dumps(problem, ensure_ascii=False))
+    print(f"companion: {plain(str(error))}", file=sys.stderr)

@@ -1,0 +1,32 @@
+"""What the commands print: JSON for machines on standard output, plain text for people."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import Any
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def plain(text: str) -> str:
+    """Text from data without control characters, so that no file can drive the reader's terminal."""
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def emit(document: Any, text: str, *, as_json: bool) -> None:
+    """Print the document as one JSON object, or the text."""
+    print(json.dumps(document, ensure_ascii=False, allow_nan=False) if as_json else plain(text))
+
+
+def say(line: str) -> None:
+    """Tell a person something on standard error, where it cannot spoil the output."""
+    print(plain(line), file=sys.stderr, flush=True)
+
+
+def table(rows: list[list[str]]) -> str:
+    """Rows as aligned columns; the first row is the header."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([lines[0], "  ".join("─" * width for width in widths), *lines[1:]])

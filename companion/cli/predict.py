@@ -1,0 +1,73 @@
+"""`companion predict` and `companion export`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from companion.cli.evaluate import model_folder
+from companion.cli.output import emit, plain, table
+from companion.errors import DataError, ExportError
+
+CHUNK = 256
+
+
+def predict_texts(folder: Path, texts: list[str], file: Path | None, *, as_json: bool) -> None:
+    """Print the entities of each text: a table for people, or one JSON object a line.
+
+    Raises:
+        DataError: the file cannot be read, or there is no text.
+    """
+    from companion.deployment.predictor import load
+
+    predictor = load(model_folder(folder))
+    if file is not None:
+        texts = _read(file)
+    elif not texts:
+        texts = [line.rstrip("\r\n") for line in sys.stdin]
+    if not texts:
+        raise DataError("there is no text", file=file, remedy="give texts as arguments, --file, or standard input")
+    for start in range(0, len(texts), CHUNK):
+        chunk = texts[start : start + CHUNK]
+        for text, found in zip(chunk, predictor.predict_many(chunk), strict=True):
+            if as_json:
+                print(json.dumps({"text": text, "entities": [asdict(entity) for entity in found]}, ensure_ascii=False))
+                continue
+            print(plain(text))
+            rows = [[entity.type, entity.text, f"{entity.start}–{entity.end}", f"{entity.score:.2f}"] for entity in found]
+            print(plain(table([["type", "text", "characters", "score"], *rows])) if rows else "  no entity found")
+            print()
+
+
+def export_model(run: Path, folder: Path, *, as_json: bool) -> None:
+    """Copy a run's exported model to a folder of its own, after opening it once.
+
+    Raises:
+        ExportError: the folder holds something else, or cannot be written.
+    """
+    from companion.deployment.predictor import load
+
+    source = model_folder(run)
+    labels = load(source).labels
+    if folder.exists() and any(folder.iterdir()):
+        raise ExportError("is not empty", file=folder, remedy="name a new folder")
+    try:
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+    except OSError as error:
+        raise ExportError(f"cannot be written: {error}", file=folder, remedy="choose another folder") from error
+    text = f'{folder}: open it with transformers.pipeline("token-classification", "{folder}")'
+    emit({"folder": str(folder), "labels": list(labels)}, text, as_json=as_json)
+
+
+def _read(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", file=file, remedy="check the path") from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"is not UTF-8 (byte {error.start})", file=file, remedy="save the file as UTF-8 text"
+        ) from error

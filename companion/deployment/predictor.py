@@ -1,0 +1,100 @@
+"""Text in, entities with character offsets and scores out, from an exported folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from companion.corpora.records import Sentence
+from companion.corpora.schemes import entities
+from companion.corpora.spans import split_words
+from companion.errors import DataError
+from companion.tasks.tokens import TokenTask
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from companion.tasks.inference import TagPrediction
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundEntity:
+    """One entity in a text."""
+
+    text: str
+    """The characters of the entity, as they stand in the text."""
+    type: str
+    """Its type."""
+    start: int
+    """Offset of its first character."""
+    end: int
+    """Offset after its last character."""
+    score: float
+    """The mean probability of its words' labels, between 0 and 1."""
+
+
+class Predictor:
+    """A tagger that is ready to use; texts of any length are windowed, never cut.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
+
+    def __init__(self, task: TokenTask, model: nn.Module) -> None:
+        self.task, self.model = task, model
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels the tagger knows."""
+        return self.task.labels
+
+    def predict(self, text: str) -> list[FoundEntity]:
+        """The entities of one text, in order; `text[entity.start:entity.end]` is the entity."""
+        return self.predict_many([text])[0]
+
+    def predict_many(self, texts: Sequence[str]) -> list[list[FoundEntity]]:
+        """The entities of each text.
+
+        Raises:
+            DataError: an item is not a string.
+        """
+        for number, text in enumerate(texts, start=1):
+            if not isinstance(text, str):
+                raise DataError(f"text {number} is a {type(text).__name__}", remedy="give strings")
+        spans = [split_words(text) for text in texts]
+        filled = [index for index, words in enumerate(spans) if words]
+        words = [[texts[index][start:end] for start, end in spans[index]] for index in filled]
+        found: list[list[FoundEntity]] = [[] for _ in texts]
+        for index, prediction in zip(filled, self.tag(words), strict=True):
+            found[index] = [
+                FoundEntity(
+                    text=texts[index][spans[index][entity.start][0] : spans[index][entity.end - 1][1]],
+                    type=entity.type,
+                    start=spans[index][entity.start][0],
+                    end=spans[index][entity.end - 1][1],
+                    score=fmean(prediction.scores[entity.start : entity.end]),
+                )
+                for entity in entities(prediction.tags)
+            ]
+        return found
+
+    def tag(self, sentences: Sequence[Sequence[str]]) -> list[TagPrediction]:
+        """Tags and probabilities of sentences that are already split into words."""
+        unlabelled = [
+            Sentence(words=tuple(words), tags=("O",) * len(words), source=f"sentence {number}")
+            for number, words in enumerate(sentences, start=1)
+        ]
+        return self.task.predict(self.model, unlabelled)
+
+
+def load(folder: str | Path) -> Predictor:
+    """Open an exported tagger: a folder of this package, or any transformers token-classification folder.
+
+    Raises:
+        ModelError: the folder is missing, damaged, or no tagger; the message says which.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
+    return Predictor(*TokenTask.load(folder))

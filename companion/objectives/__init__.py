@@ -1,0 +1,11 @@
+"""The second choice: what is minimised."""
+
+from companion._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "contract": ("Batch", "Objective"),
+        "supervised": ("TokenCrossEntropy",),
+    },
+)

@@ -1,0 +1,5 @@
+"""Sequences of triples: what to run when the choices are the usual ones."""
+
+from companion._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, {"supervised": ("FineTuned", "fine_tune")})

@@ -1,0 +1,12 @@
+"""One kind of task: its head, encoding, objective, metric and export."""
+
+from companion._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "inference": ("TagPrediction",),
+        "scoring": ("TokenEvaluator", "evaluate"),
+        "tokens": ("TokenTask",),
+    },
+)

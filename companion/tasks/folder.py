@@ -1,0 +1,133 @@
+"""A trained tagger as a plain transformers folder, and back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from companion.errors import ConfigError, ExportError, ModelError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from companion.tasks.tokens import TokenTask
+
+SETTINGS_FILE = "companion.json"
+
+CARD = """---
+library_name: transformers
+pipeline_tag: token-classification
+---
+# A named-entity tagger
+
+Fine-tuned from `{encoder}` with [finetuning-companion](https://github.com/finetuning-companion/finetuning-companion)
+{version}. Labels: {labels}.
+
+```python
+from transformers import pipeline
+
+tagger = pipeline("token-classification", "{folder}", aggregation_strategy="first")
+```
+
+Sentences longer than {max_length} word pieces are windowed by `companion.load("{folder}")`; the pipeline cuts them off
+unless it is given a `stride`.
+"""
+
+
+def write_folder(task: TokenTask, model: nn.Module, folder: Path) -> Path:
+    """Write the folder beside its place first and move it there when it is whole.
+
+    Raises:
+        ExportError: the place is taken by something else, cannot be written, or the weights read back differ.
+    """
+    if folder.exists() and not (folder / SETTINGS_FILE).is_file() and any(folder.iterdir()):
+        raise ExportError("holds other files", file=folder, remedy="name a new folder, or an earlier export")
+    temporary = folder.with_name(f"{folder.name}.partial")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        model.save_pretrained(temporary)
+        task.encoder.tokenizer.save_pretrained(temporary)
+        settings = {"task": "tokens", "encoder": task.encoder.name, "labels": task.labels, **asdict(task.settings)}
+        settings |= {"encoder_digest": task.encoder.digest, "version": version("finetuning-companion")}
+        (temporary / SETTINGS_FILE).write_text(json.dumps(settings, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        card = CARD.format(folder=folder.name, labels=", ".join(task.labels), **settings_of_card(task))
+        (temporary / "README.md").write_text(card, encoding="utf-8")
+        _compare(model, temporary)
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    except OSError as error:
+        raise ExportError(f"cannot be written: {error}", file=folder, remedy="choose another folder") from error
+    return folder
+
+
+def settings_of_card(task: TokenTask) -> dict[str, str | int]:
+    """What the card says about how the model was made."""
+    return {
+        "encoder": task.encoder.name,
+        "version": version("finetuning-companion"),
+        "max_length": task.settings.max_length,
+    }
+
+
+def read_folder(folder: Path) -> tuple[TokenTask, nn.Module]:
+    """The task and model of a folder that `write_folder` wrote, or of any token-classification folder.
+
+    Raises:
+        ModelError: there is no such folder, it has no labels, or its settings do not fit them.
+    """
+    from companion.models.encoder import load_encoder
+    from companion.tasks.tokens import TokenTask
+
+    if not folder.is_dir():
+        raise ModelError("there is no such folder", file=folder, remedy="check the path, or export the model first")
+    encoder = load_encoder(str(folder.resolve()))
+    labels = [str(encoder.config.id2label[index]) for index in sorted(encoder.config.id2label)]
+    settings = _read_settings(folder)
+    if settings and list(settings.pop("labels")) != labels:
+        raise ModelError(
+            f"the labels here differ from those of config.json: {', '.join(labels)}",
+            file=folder / SETTINGS_FILE,
+            remedy="export the model again",
+        )
+    try:
+        task = TokenTask(labels, encoder, **settings)
+    except ConfigError as error:
+        raise ModelError(
+            f"is no tagger this package can use: {error.problem}", file=folder, remedy=error.remedy
+        ) from error
+    return task, task.model().eval()
+
+
+def _read_settings(folder: Path) -> dict:
+    path = folder / SETTINGS_FILE
+    if not path.is_file():
+        return {}
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        return {name: settings[name] for name in ("labels", "policy", "max_length", "overlap")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"cannot be read: {error!r}", file=path, remedy="export the model again") from error
+
+
+def _compare(model: nn.Module, folder: Path) -> None:
+    """Read the weights back and compare them with the model's."""
+    import torch
+    from safetensors.torch import load_file
+
+    stored = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        stored |= load_file(path)
+    own = model.state_dict()
+    pointers = {own[name].data_ptr() for name in stored if name in own}
+    for name, tensor in own.items():
+        if name in stored:
+            same = torch.equal(stored[name], tensor.cpu())
+        else:
+            same = tensor.data_ptr() in pointers or tensor.numel() == 0
+        if not same:
+            raise ExportError(f"the weights of {name} do not read back the same", file=folder, remedy="export again")

@@ -1,0 +1,78 @@
+"""Score a tagger: entity F1 for the loop, the full report for the reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from companion.errors import EvaluationError
+from companion.evaluation.entities import score_entities, surface_forms
+from companion.tasks.inference import predict_tags
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from companion.corpora.records import Sentence
+    from companion.evaluation.report import EntityReport
+    from companion.tasks.tokens import TokenTask
+
+
+class TokenEvaluator:
+    """A function of the model: entity F1, precision and recall on fixed sentences, aligned once.
+
+    A score that is 0/0 counts as 0 here, because a run must be able to compare it.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
+
+    metric = "entity_f1"
+    greater_is_better = True
+
+    def __init__(self, task: TokenTask, sentences: Sequence[Sentence], *, strict: bool = True) -> None:
+        if not len(sentences):
+            raise EvaluationError("there is no sentence to evaluate on", remedy="give a development or test split")
+        self.task, self.sentences, self.strict = task, sentences, strict
+        self.alignments, _ = task.align(sentences, labelled=False)
+
+    def __call__(self, model: nn.Module) -> dict[str, float]:
+        """The scores of the model as it is now."""
+        report = self.report(model, bootstrap=0)
+        scores = {"entity_f1": report.entity_f1, "precision": report.precision, "recall": report.recall}
+        return {name: value or 0.0 for name, value in scores.items()}
+
+    def report(
+        self, model: nn.Module, *, train: Iterable[Sentence] | None = None, bootstrap: int = 1000, seed: int = 0
+    ) -> EntityReport:
+        """The full report; with `train`, names seen there are told apart from names never seen."""
+        predictions = predict_tags(model, self.alignments, self.task.labels, pad_token_id=self.task.pad_token_id)
+        return score_entities(
+            [sentence.tags for sentence in self.sentences],
+            [prediction.tags for prediction in predictions],
+            strict=self.strict,
+            words=[sentence.words for sentence in self.sentences],
+            seen_surfaces=None if train is None else surface_forms(train),
+            bootstrap=bootstrap,
+            seed=seed,
+        )
+
+
+def evaluate(
+    model: nn.Module,
+    task: TokenTask,
+    sentences: Sequence[Sentence],
+    *,
+    train: Iterable[Sentence] | None = None,
+    strict: bool = True,
+    bootstrap: int = 1000,
+    seed: int = 0,
+) -> EntityReport:
+    """Entity F1 of a model on these sentences, with its 95 % interval by sentence, per type, and the errors by kind.
+
+    With `train`, recall is given apart for names that occur in it and names that do not.
+
+    Raises:
+        EvaluationError: there are no sentences.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
+    return task.evaluator(sentences, strict=strict).report(model, train=train, bootstrap=bootstrap, seed=seed)

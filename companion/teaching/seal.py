@@ -1,0 +1,58 @@
+"""A seal: one quiet line that says what holds, and how it was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from companion.teaching.surface import Piece, inline, plain
+from companion.teaching.theme import style
+
+_CSS = """
+.ftc.ftc-seal{display:flex;flex-wrap:wrap;align-items:baseline;gap:0 .6em;padding:.3em .8em;
+border-left:3px solid var(--ftc-good);border-radius:0 .3em .3em 0}
+.ftc.ftc-seal .ftc-mark{color:var(--ftc-good);font-weight:700}
+.ftc.ftc-seal .ftc-said{flex:0 1 auto;min-width:0}
+.ftc.ftc-seal .ftc-value{font-weight:600;font-variant-numeric:tabular-nums}
+.ftc.ftc-seal .ftc-note{color:var(--ftc-muted);font-size:.9em}
+"""
+_WAITING = """
+.ftc.ftc-seal.ftc-waiting{border-left-color:var(--ftc-wait)}
+.ftc.ftc-seal.ftc-waiting .ftc-mark{color:var(--ftc-wait)}
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class Seal(Piece):
+    """One line: a mark, a sentence, a value and a note.
+
+    Taught in: book/walkthroughs/labels-meet-word-pieces
+    """
+
+    sentence: str
+    """What is said; `backticks` mark code."""
+    value: str = ""
+    """What was measured, already rounded."""
+    note: str = ""
+    """The bound, or how the value came about."""
+    opening: str = ""
+    """A word before the sentence: `done`, `not yet`."""
+    waiting: bool = False
+    """Whether this is still open (an amber ring) and not a thing that holds (a green tick)."""
+
+    def text(self) -> str:
+        opening = f"{self.opening}: " if self.opening else "✓ "
+        value = f": {self.value}" if self.value else ""
+        note = f" ({plain(self.note)})" if self.note else ""
+        return f"{opening}{plain(self.sentence)}{value}{note}"
+
+    def html(self) -> str:
+        mark, spoken, kind = ("○", "open", " ftc-waiting") if self.waiting else ("✓", "holds", "")
+        opening = f'<span class="ftc-mark">{inline(self.opening)}:</span>' if self.opening else ""
+        said = "" if self.opening else f'<span class="ftc-unseen">{spoken}: </span>'
+        value = f'<span class="ftc-value">{inline(self.value)}</span>' if self.value else ""
+        note = f'<span class="ftc-note">{inline(self.note)}</span>' if self.note else ""
+        return (
+            f'<div class="ftc ftc-seal{kind}">{style(_CSS + (_WAITING if self.waiting else ""))}'
+            f'<span class="ftc-mark" aria-hidden="true">{mark}</span>{opening}'
+            f'<span class="ftc-said">{said}{inline(self.sentence)}</span>{value}{note}</div>'
+        )

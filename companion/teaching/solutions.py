@@ -1,0 +1,230 @@
+"""Prove every exercise of a notebook: its starter says `not yet`, its folded solution says `done`.
+
+    python -m companion.teaching.solutions book/
+
+How a notebook is written so that this can be proved without executing all of it:
+
+* A starter cell is tagged `starter` and `exercise-NAME`, holds what the reader edits, and ends with its
+  `exercises.check(…)` call.
+* The solution is the one ```python block inside `<details>` of the first Markdown cell after it that has `<details>`,
+  before the next starter. It redefines names of the starter; it does not repeat the check.
+* Starter and solution depend only on cells tagged `setup` or `exercise-setup` that stand above. Only these are run,
+  once, in a process of their own; a name from any other cell is missing there, and the proof fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import ModuleType
+
+from companion.errors import CompanionError, ConfigError
+from companion.teaching.cells import Cell, as_python, notebooks_below, read_cells
+
+_DETAILS = re.compile(r"<details\b.*?</details>", re.DOTALL)
+_PYTHON = re.compile(r"^```python[ \t]*\n(.*?)^```[ \t]*$", re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exercise:
+    """A starter cell and its solution.
+
+    Taught in: book/walkthroughs/labels-meet-word-pieces
+    """
+
+    name: str
+    """The tag that names it: `exercise-1`."""
+    starter: str
+    """Code of the starter cell."""
+    solution: str
+    """Code of the block in `<details>`."""
+    checks: str
+    """The statements of the starter that call `check`, to be run again after the solution."""
+    position: int
+    """Position of the starter among all cells, from 0."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proof:
+    """What one exercise said when it was run.
+
+    Taught in: book/walkthroughs/labels-meet-word-pieces
+    """
+
+    name: str
+    """The exercise's tag."""
+    starter_said: str
+    """Last line printed by the starter, or the error that it raised."""
+    solution_said: str
+    """Last line printed by the checks after the solution, or the error that it raised."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the starter said `not yet` and the solution `done`."""
+        return self.starter_said.startswith("not yet: ") and self.solution_said.startswith("done: ")
+
+
+def find_exercises(notebook_path: str | Path) -> list[Exercise]:
+    """The exercises of a notebook in order, without running anything.
+
+    Raises: ConfigError naming notebook and cell for a starter without a name of its own, without a check, or without
+    exactly one solution block.
+    """
+    path = Path(notebook_path)
+    cells = read_cells(path)
+    starters = [cell for cell in cells if "starter" in cell.tags]
+    found = []
+    for cell, following in zip(starters, [*starters[1:], None], strict=True):
+        names = sorted(tag for tag in cell.tags if tag.startswith("exercise-") and tag != "exercise-setup")
+        if len(names) != 1 or names[0] in {exercise.name for exercise in found}:
+            raise _wrong(path, cell, "needs one tag of its own that names it", "Tag it exercise-1, exercise-2, ….")
+        checks = _checks(path, cell)
+        end = following.position if following else len(cells)
+        solution = _solution(path, cell, cells[cell.position + 1 : end])
+        found.append(
+            Exercise(name=names[0], starter=cell.source, solution=solution, checks=checks, position=cell.position)
+        )
+    return found
+
+
+def run_solutions(notebook_path: str | Path, *, timeout: float = 300) -> list[Proof]:
+    """Run starter and solution of every exercise in a process of their own, and report what each said.
+
+    The process starts in the notebook's folder and runs only the cells tagged `setup` or `exercise-setup` above the
+    last starter, then each exercise on a copy of those names.
+
+    Raises: ConfigError for a notebook without exercises, one that breaks the rules above, setup cells that fail, or
+    a run longer than `timeout` seconds.
+    """
+    path = Path(notebook_path).resolve()
+    if not find_exercises(path):
+        raise ConfigError("has no cell tagged starter", remedy="Tag the exercises' starter cells.", file=notebook_path)
+    fixed = {"COMPANION_STATIC": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
+    command = [sys.executable, "-m", "companion.teaching.solutions", "--one", str(path)]
+    try:
+        run = subprocess.run(
+            command,
+            cwd=path.parent,
+            env={**os.environ, **fixed},
+            capture_output=True,
+            encoding="utf-8",
+            timeout=timeout,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ConfigError(
+            f"exercises ran longer than {timeout:g} s",
+            remedy="Tag only what they need as setup or exercise-setup.",
+            file=notebook_path,
+        ) from error
+    if run.returncode:
+        last = (run.stderr.strip().splitlines() or [f"exit status {run.returncode}"])[-1]
+        raise ConfigError(f"the setup cells fail: {last}", remedy="Run them from the top.", file=notebook_path)
+    return [Proof(**fields) for fields in json.loads(run.stdout.splitlines()[-1])]
+
+
+def _checks(path: Path, cell: Cell) -> str:
+    try:
+        tree = ast.parse(as_python(cell.source))
+    except SyntaxError as error:
+        raise _wrong(path, cell, f"does not parse: {error.msg}", "A starter runs as it is.") from error
+    calls = [node for node in tree.body if isinstance(node, ast.Expr) and _is_check(node.value)]
+    if not calls:
+        raise _wrong(path, cell, "calls no check", "End it with exercises.check(title, tests).")
+    return "\n".join(ast.unparse(call) for call in calls)
+
+
+def _is_check(node: ast.expr) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    return getattr(node.func, "attr", getattr(node.func, "id", "")) == "check"
+
+
+def _solution(path: Path, starter: Cell, following: Sequence[Cell]) -> str:
+    folded = [block for cell in following if cell.kind == "markdown" for block in _DETAILS.findall(cell.source)]
+    blocks = _PYTHON.findall(folded[0]) if folded else []
+    if len(blocks) != 1:
+        raise _wrong(
+            path,
+            starter,
+            f"is followed by {len(blocks)} python blocks in <details>, one is needed",
+            "Fold the solution in <details> of a Markdown cell below it, as one ```python block.",
+        )
+    return blocks[0]
+
+
+def _wrong(path: Path, cell: Cell, problem: str, remedy: str) -> ConfigError:
+    return ConfigError(f"starter in cell {cell.position}: {problem}", remedy=remedy, file=path)
+
+
+def _prove(path: Path) -> list[Proof]:
+    """In the process of their own: run the setup cells, then every exercise on a copy of their names."""
+    exercises = find_exercises(path)
+    setup = ModuleType("__main__")
+    for cell in read_cells(path)[: exercises[-1].position]:
+        if cell.kind == "code" and cell.tags & {"setup", "exercise-setup"}:
+            _run(cell.source, setup)
+    proofs = []
+    for exercise in exercises:
+        own = ModuleType("__main__")
+        vars(own).update(vars(setup))
+        starter_said = _said(exercise.starter, own)
+        solution_said = _said(f"{exercise.solution}\n{exercise.checks}", own)
+        proofs.append(Proof(name=exercise.name, starter_said=starter_said, solution_said=solution_said))
+    return proofs
+
+
+def _run(source: str, module: ModuleType) -> None:
+    # Classes and dataclasses look their module up by name; in a notebook that is `__main__`.
+    sys.modules["__main__"] = module
+    exec(compile(as_python(source), "<cell>", "exec"), vars(module))
+
+
+def _said(source: str, module: ModuleType) -> str:
+    heard = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(heard):
+            _run(source, module)
+    except Exception as error:
+        return f"raised {type(error).__name__}: {error}"
+    return (heard.getvalue().strip().splitlines() or ["nothing"])[-1]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prove the exercises of every notebook below the given files and folders; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m companion.teaching.solutions")
+    parser.add_argument("paths", nargs="+", type=Path, help="notebooks, or folders that hold them")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.one:
+        print(json.dumps([asdict(proof) for proof in _prove(options.paths[0])]))
+        return 0
+    proofs = failures = 0
+    for path in notebooks_below(options.paths):
+        try:
+            found = run_solutions(path)
+        except CompanionError as error:
+            print(error)
+            failures += 1
+            continue
+        proofs += len(found)
+        for proof in found:
+            failures += not proof.holds
+            print(f"{path} {proof.name}: {'proved' if proof.holds else 'FAILS'}")
+            if not proof.holds:
+                print(f"  starter:  {proof.starter_said}\n  solution: {proof.solution_said}")
+    print(f"{proofs} exercises run, {failures} problems")
+    return 1 if failures or not proofs else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

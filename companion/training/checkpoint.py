@@ -1,0 +1,193 @@
+"""Checkpoints that are either whole or not there: temporary folder, manifest last, fsync, rename; nothing unpickled.
+
+A checkpoint is a folder of safetensors and JSON files with a `manifest.json` that holds the size and sha256 of each.
+The order (data, fsync, manifest, fsync, rename, fsync) follows the completion marker of torch's distributed
+checkpoints (pytorch issue 76395), with a digest per file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from companion.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MANIFEST = "manifest.json"
+SCHEMA = 1
+
+
+class Checkpoints:
+    """The checkpoints of one run: `step-00000042` folders under `folder`.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, step: int) -> Path:
+        """Where the checkpoint of this step lies, or will lie."""
+        return self.folder / f"step-{step:08d}"
+
+    def steps(self) -> list[int]:
+        """The steps that have a finished folder, oldest first."""
+        found = self.folder.glob("step-????????") if self.folder.is_dir() else []
+        return sorted(int(path.name.removeprefix("step-")) for path in found if path.is_dir())
+
+    def save(
+        self, step: int, tensors: Mapping[str, Mapping[str, Tensor]], documents: Mapping[str, Any], *, keep: set[int]
+    ) -> Path:
+        """Write a checkpoint; afterwards only it and the steps in `keep` remain.
+
+        `tensors` maps a file name to its tensors, `documents` a file name to JSON. Older checkpoints are deleted only
+        after the new one has been read back and its digests agree.
+
+        Raises:
+            CheckpointError: the folder cannot be written; what was there before is untouched.
+        """
+        target = self.path(step)
+        temporary = self.folder / f"{target.name}.tmp-{os.getpid()}"
+        try:
+            if target.exists():
+                shutil.rmtree(target)
+            temporary.mkdir(parents=True)
+            _write_files(temporary, tensors, documents)
+            temporary.rename(target)
+            _sync(self.folder)
+        except OSError as error:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise CheckpointError(
+                f"the checkpoint of step {step} cannot be written: {error}",
+                file=self.folder,
+                remedy="free some space or choose another run folder; the checkpoint before it is intact",
+            ) from error
+        verify_checkpoint(target)
+        for other in self.steps():
+            if other != step and other not in keep:
+                shutil.rmtree(self.path(other))
+        return target
+
+    def newest(self) -> tuple[Path | None, list[str]]:
+        """The newest checkpoint that verifies, and what is wrong with each newer one; left-over pieces are removed."""
+        problems = []
+        for leftover in self.folder.glob("step-*.tmp-*") if self.folder.is_dir() else []:
+            shutil.rmtree(leftover, ignore_errors=True)
+        for step in reversed(self.steps()):
+            try:
+                verify_checkpoint(self.path(step))
+            except CheckpointError as error:
+                problems.append(str(error))
+            else:
+                return self.path(step), problems
+        return None, problems
+
+
+def verify_checkpoint(folder: Path) -> dict[str, Any]:
+    """Compare every file of a checkpoint with its manifest and return the manifest.
+
+    Raises:
+        CheckpointError: naming the first file that is missing, altered, unexpected, or not a plain file.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
+    manifest = _read_manifest(folder)
+    listed = manifest["files"]
+    present = {path.name for path in folder.iterdir()} - {MANIFEST}
+    for name in sorted(present - set(listed)):
+        raise CheckpointError("is not part of this checkpoint", file=folder / name, remedy="remove the file")
+    for name, expected in listed.items():
+        path = folder / name
+        if name != Path(name).name or path.is_symlink() or not path.is_file():
+            raise CheckpointError("is missing or not a plain file", file=path, remedy=_older(folder))
+        found = {"bytes": path.stat().st_size, "sha256": _digest(path)}
+        if found != expected:
+            raise CheckpointError(
+                f"is damaged: {expected['bytes']} bytes, sha256 {expected['sha256'][:12]}… expected, "
+                f"found {found['bytes']} bytes, sha256 {found['sha256'][:12]}…",
+                file=path,
+                remedy=_older(folder),
+            )
+    return manifest
+
+
+def read_checkpoint(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
+    """The tensors and documents of a checkpoint by file name, after verifying it."""
+    from safetensors.torch import load_file
+
+    names = verify_checkpoint(folder)["files"]
+    tensors = {name: load_file(folder / name) for name in names if name.endswith(".safetensors")}
+    documents = {
+        name: json.loads((folder / name).read_text(encoding="utf-8")) for name in names if name.endswith(".json")
+    }
+    return tensors, documents
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write JSON so that the file is either the old one or the new one, never half of it."""
+    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
+    temporary.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    _sync(temporary)
+    temporary.replace(path)
+    _sync(path.parent)
+
+
+def _write_files(folder: Path, tensors: Mapping[str, Mapping[str, Tensor]], documents: Mapping[str, Any]) -> None:
+    from safetensors.torch import save_file
+
+    for name, group in tensors.items():
+        save_file({key: tensor.detach().contiguous().cpu() for key, tensor in group.items()}, folder / name)
+    for name, document in documents.items():
+        (folder / name).write_text(json.dumps(document, sort_keys=True, allow_nan=False), encoding="utf-8")
+    files = {}
+    for path in sorted(folder.iterdir()):
+        _sync(path)
+        files[path.name] = {"bytes": path.stat().st_size, "sha256": _digest(path)}
+    manifest = folder / MANIFEST
+    manifest.write_text(json.dumps({"schema": SCHEMA, "files": files}, indent=1, sort_keys=True), encoding="utf-8")
+    _sync(manifest)
+    _sync(folder)
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        files = manifest["files"]
+        sound = all({"bytes", "sha256"} == set(entry) for entry in files.values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"is missing or unreadable ({type(error).__name__})", file=path, remedy=_older(folder)
+        ) from error
+    if manifest.get("schema") != SCHEMA or not sound:
+        raise CheckpointError(
+            f"follows schema {manifest.get('schema')!r}, this version reads {SCHEMA}",
+            file=path,
+            remedy="use the version of the package that wrote it, or start a new run folder",
+        )
+    return manifest
+
+
+def _older(folder: Path) -> str:
+    return f"remove {folder.name}; the newest checkpoint that is whole will then be used"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    # A rename survives a power failure only when the folder that holds the name has been flushed too.
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

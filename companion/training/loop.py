@@ -1,0 +1,172 @@
+"""The loop. Every method of this book runs through it, and none of them changes it.
+
+A run is a walk over (epoch, update). At each place the batch source says which rows form the update, the objective
+says what is minimised, and the adaptation has said what is trainable. The rest of this file is what must be the same
+for all of them: exact accumulation, a finite gradient, one step, and a checkpoint that can be trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from companion.training.checkpoint import read_checkpoint
+from companion.training.config import TrainConfig
+from companion.training.gradients import accumulate_gradient, check_finite
+from companion.training.judgement import Evaluator, evaluate_model, judge
+from companion.training.optimizer import Named, schedule_factor
+from companion.training.outcome import Run
+from companion.training.parts import Parts, prepare, resume, save
+from companion.training.pieces import cut
+from companion.training.progress import Progress
+from companion.training.state import State, restore_weights
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from companion.encoding.contract import BatchSource
+    from companion.objectives.contract import Objective
+
+MOST_OVERFLOWS = 40
+
+
+def train(
+    model: nn.Module,
+    batches: BatchSource | Iterable[Mapping[str, Any]],
+    objective: Objective,
+    config: TrainConfig | None = None,
+    *,
+    evaluate: Evaluator | None = None,
+    run_dir: str | Path | None = None,
+    log: Callable[[int, Mapping[str, float]], None] | None = None,
+    say: Callable[[str], None] = print,
+) -> Run:
+    """Train a model and return the run, with the best weights where there is an evaluation.
+
+    `model` is any `nn.Module`, `batches` a `BatchSource` or any sized iterable of tensor dictionaries, `objective` any
+    object with `weights`, `counts` and `__call__`. With `run_dir`, the run is checkpointed there, and the same call
+    resumes it: the result is bit for bit that of a run that was never stopped. `log(step, values)` receives every
+    update and evaluation; `say` receives the few lines meant for people.
+
+    Under `torchrun` or `accelerate launch` every process calls this with the same arguments.
+
+    Raises:
+        ConfigError: a setting cannot be used here.
+        CheckpointError: the run folder belongs to another run, or holds no checkpoint that is whole.
+        NonFiniteError: a loss or gradient stopped being a number; no step was taken.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
+    parts = prepare(model, batches, objective, config or TrainConfig(), run_dir)
+    config, leads = parts.settings.config, parts.processes.leads
+    state, notes = resume(parts)
+    for line in (parts.settings.describe(), *notes) if leads else ():
+        say(line)
+    bar = Progress(parts.total, state.step, show=config.progress, leads=leads)
+    best: dict[str, torch.Tensor] = {}
+    model.train()
+    while not state.finished:
+        row = _take_step(parts, state)
+        epoch_ends = state.advance(row, parts.source.updates(state.epoch), parts.total)
+        bar.update(row["loss"], row["learning_rate"])
+        reports = [row]
+        evaluated = evaluate is not None and (state.finished or _due(state.step, config.evaluate_every, epoch_ends))
+        if evaluated:
+            reports.append(parts.processes.share(evaluate_model(model, evaluate, config, state.step)))
+            if judge(state, reports[-1], evaluate, config) and parts.store is None:
+                best = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+            state.finished |= config.patience is not None and state.waited >= config.patience
+        # Saved at every evaluation, so that the best weights are always one of the checkpoints.
+        if state.finished or evaluated or epoch_ends or _due(state.step, config.checkpoint_every, False):
+            save(parts, state)
+        for values in reports if log is not None and leads else ():
+            log(state.step, values)
+    bar.close()
+    return _finish(parts, state, best, notes)
+
+
+def _take_step(parts: Parts, state: State) -> dict[str, float]:
+    """One update: gradient over all its pieces, one clipped and finite step, cleared gradients; returns its row."""
+    config, settings = parts.settings.config, parts.settings
+    window = parts.source.window(state.epoch, state.update)
+    pieces = cut(parts.source, window, config.piece_budget, rank=parts.processes.rank, world=parts.processes.world)
+    factor = schedule_factor(state.step, parts.total, schedule=config.schedule, warmup=config.warmup)
+    for group in parts.optimizer.param_groups:
+        group["lr"] = config.learning_rate * factor
+    half = config.precision == "fp16"
+    for _ in range(MOST_OVERFLOWS):
+        gradient = accumulate_gradient(
+            parts.model,
+            parts.objective,
+            parts.source,
+            pieces,
+            parts.named,
+            settings=settings,
+            processes=parts.processes,
+            place=(state.epoch, state.update),
+            scale=state.scale if half else 1.0,
+        )
+        norm = _clip(parts.named, config.clip_norm, state.scale if half else 1.0)
+        if not half or norm < float("inf"):
+            break
+        # fp16 alone: the scaled gradient left the range, so the same rows are tried again at half the scale.
+        state.scale, state.overflows = state.scale / 2, state.overflows + 1
+        parts.optimizer.zero_grad(set_to_none=True)
+    for name in gradient.empty:
+        state.empty_terms[name] = state.empty_terms.get(name, 0) + 1
+    if gradient.terms:
+        check_finite(gradient, norm, window, state.step + 1)
+        parts.optimizer.step()
+        after_step = getattr(parts.adaptation, "after_step", None)
+        if after_step is not None:
+            after_step(parts.model, state.step + 1, parts.total)
+    else:
+        state.empty_updates += 1
+    parts.optimizer.zero_grad(set_to_none=True)
+    rate = config.learning_rate * factor
+    return {"loss": gradient.loss, "learning_rate": rate, "gradient_norm": norm, **gradient.terms}
+
+
+def _clip(named: Named, longest: float | None, scale: float) -> float:
+    """Undo the fp16 scale, shorten the gradient to `longest`, and return the length it had."""
+    gradients = [parameter.grad for _, parameter in named if parameter.grad is not None]
+    if not gradients:
+        return 0.0
+    if scale != 1.0:
+        torch._foreach_mul_(gradients, 1.0 / scale)
+    norm = float(torch.nn.utils.get_total_norm(gradients))
+    if longest is not None and longest < norm < float("inf"):
+        torch._foreach_mul_(gradients, longest / norm)
+    return norm
+
+
+def _due(step: int, every: int | None, otherwise: bool) -> bool:
+    return otherwise if every is None else step % every == 0
+
+
+def _finish(parts: Parts, state: State, best: dict[str, torch.Tensor], notes: list[str]) -> Run:
+    """Put the best weights into the model and gather what the run leaves."""
+    store = parts.store
+    folders = {}
+    if store is not None:
+        folders = {"last": store.path(state.step), "best": store.path(state.best_step or state.step)}
+        if state.best_step not in (None, state.step):
+            best = read_checkpoint(folders["best"])[0]["model.safetensors"]
+    if best:
+        restore_weights(best, parts.model)
+    notes = [*notes, *state.remarks()]
+    return Run(
+        model=parts.model.eval(),
+        config=parts.settings.config,
+        reasons=parts.settings.reasons,
+        history=state.updates,
+        evaluations=state.evaluations,
+        steps=state.step,
+        best_step=state.best_step,
+        best_value=state.best_value,
+        notes=tuple(notes),
+        **folders,
+    )

@@ -1,0 +1,80 @@
+"""AdamW with two groups, and the learning rate as a closed form of the step."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from companion.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from companion.objectives.contract import Objective
+    from companion.training.config import TrainConfig
+
+Named = list[tuple[str, "nn.Parameter"]]
+
+
+def trained_parameters(model: nn.Module, objective: Objective) -> Named:
+    """Name and parameter of everything that is optimised: the model's trainable ones, then the objective's own.
+
+    Raises:
+        ConfigError: nothing is trainable.
+    """
+    named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    own = getattr(objective, "parameters", None)
+    if own is not None:
+        known = {id(parameter) for _, parameter in named}
+        extra = [parameter for parameter in own() if parameter.requires_grad and id(parameter) not in known]
+        named += [(f"objective.{index}", parameter) for index, parameter in enumerate(extra)]
+    if not named:
+        raise ConfigError("no parameter of the model is trainable", remedy="adapt the model, or set requires_grad")
+    return named
+
+
+def parameter_groups(named: Named, config: TrainConfig) -> list[dict[str, object]]:
+    """Two AdamW groups: matrices with weight decay, biases and normalisation weights (one dimension) without.
+
+    Follows the rule of the original BERT and GPT-2 training code.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
+    decayed = [parameter for _, parameter in named if parameter.dim() > 1]
+    spared = [parameter for _, parameter in named if parameter.dim() <= 1]
+    groups: list[dict[str, object]] = [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": spared, "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def build_optimizer(named: Named, config: TrainConfig, device: torch.device) -> torch.optim.AdamW:
+    """AdamW over the groups, in its fused form where the device has one."""
+    import torch
+
+    assert config.learning_rate is not None
+    return torch.optim.AdamW(
+        parameter_groups(named, config),
+        lr=config.learning_rate,
+        betas=(config.beta1, config.beta2),
+        eps=config.epsilon,
+        fused=device.type in {"cpu", "cuda"} or None,
+    )
+
+
+def schedule_factor(step: int, total: int, *, schedule: str = "linear", warmup: float = 0.1) -> float:
+    """What the peak learning rate is multiplied by at a 0-based step out of `total`.
+
+    It rises in a straight line over the first `warmup` share of the steps, then falls to 0 just after the last one.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
+    rising = round(warmup * total)
+    if step < rising:
+        return (step + 1) / rising
+    if schedule == "constant":
+        return 1.0
+    done = (step - rising) / max(1, total - rising)
+    return 1.0 - done if schedule == "linear" else 0.5 * (1.0 + math.cos(math.pi * done))

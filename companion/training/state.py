@@ -1,0 +1,184 @@
+"""Where a run stands: three counters, the best so far, the history, and how they travel through a checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from companion.errors import CheckpointError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from companion.adaptation.contract import Adaptation
+    from companion.encoding.contract import BatchSource
+    from companion.objectives.contract import Objective
+    from companion.training.config import TrainConfig
+    from companion.training.optimizer import Named
+
+# What may differ between the first start of a run and its resumption without changing its course.
+FREE_FIELDS = {"progress", "device", "piece_budget", "checkpoint_every"}
+
+
+@dataclass(kw_only=True, slots=True)
+class State:
+    """Everything about a run that is neither a weight nor an optimiser moment."""
+
+    epoch: int = 0
+    """The epoch of the next update."""
+    update: int = 0
+    """The next update within it."""
+    step: int = 0
+    """How many updates are done."""
+    best_step: int | None = None
+    """The step of the best evaluation."""
+    best_value: float | None = None
+    """The metric there."""
+    waited: int = 0
+    """Evaluations since then."""
+    empty_updates: int = 0
+    """Updates without a single label, skipped."""
+    empty_terms: dict[str, int] = field(default_factory=dict)
+    """How often each term of the objective had nothing to count."""
+    overflows: int = 0
+    """fp16 updates skipped because the scaled gradient overflowed."""
+    scale: float = 65536.0
+    """The fp16 loss scale."""
+    finished: bool = False
+    """Whether the run has come to its end."""
+    updates: list[dict[str, float]] = field(default_factory=list)
+    """One row per update: step, loss, learning rate, gradient norm, and each term."""
+    evaluations: list[dict[str, float]] = field(default_factory=list)
+    """One row per evaluation: step and the evaluator's numbers."""
+
+    def advance(self, row: dict[str, float], updates: int, total: int) -> bool:
+        """Note a finished update out of `updates` in its epoch and `total` in all; return whether the epoch ends."""
+        self.step += 1
+        self.updates.append({"step": self.step, "epoch": self.epoch, **row})
+        epoch_ends = self.update + 1 == updates
+        self.epoch, self.update = (self.epoch + 1, 0) if epoch_ends else (self.epoch, self.update + 1)
+        self.finished = self.step == total
+        return epoch_ends
+
+    def remarks(self) -> list[str]:
+        """What a careful reader of the result should know."""
+        notes = [f"{count} updates had nothing to count for {name!r}" for name, count in self.empty_terms.items()]
+        if self.empty_updates:
+            notes.append(f"{self.empty_updates} updates without a single label were skipped")
+        if self.overflows:
+            notes.append(f"{self.overflows} fp16 overflows; the loss scale is now {self.scale:g}")
+        return notes
+
+
+def contract_of(
+    config: TrainConfig, model: nn.Module, objective: Objective, source: BatchSource, adaptation: Adaptation | None
+) -> dict[str, Any]:
+    """What must be the same for a run folder to be resumed, as JSON; differences are shown field by field."""
+    settings = {name: value for name, value in config.to_dict().items() if name not in FREE_FIELDS}
+    shapes = [(name, list(tensor.shape)) for name, tensor in model.state_dict().items()]
+    trainable = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    labels = getattr(getattr(model, "config", None), "id2label", None)
+    return {
+        **settings,
+        "labels": list(labels.values()) if isinstance(labels, dict) else None,
+        "model": f"{type(model).__name__} {_short(shapes)}",
+        "trainable": f"{len(trainable)} parameters {_short(trainable)}",
+        "adaptation": None if adaptation is None else adaptation.name,
+        "objective": f"{type(objective).__name__} {json.dumps(dict(objective.weights), sort_keys=True)}",
+        "data": source.fingerprint(),
+    }
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """The fields in which two contracts differ, as `field: before → now`."""
+    names = sorted(before.keys() | now.keys())
+    return [f"{name}: {before.get(name)} → {now.get(name)}" for name in names if before.get(name) != now.get(name)]
+
+
+def capture(
+    model: nn.Module, optimizer: torch.optim.Optimizer, named: Named, extras: dict[str, Any]
+) -> dict[str, dict[str, Tensor]]:
+    """The tensors of a run by checkpoint file: weights, optimiser moments, and the state of what else has one."""
+    weights, seen = {}, set()
+    for name, tensor in model.state_dict().items():
+        # Tied weights share one storage; safetensors stores it once, and loading fills both names through it.
+        identity = (tensor.data_ptr(), tensor.shape, tensor.stride()) if tensor.numel() else name
+        if identity not in seen:
+            seen.add(identity)
+            weights[name] = tensor
+    names = {id(parameter): name for name, parameter in named}
+    moments = {
+        f"{names[id(parameter)]}/{key}": value
+        for parameter, values in optimizer.state.items()
+        for key, value in values.items()
+    }
+    files = {"model.safetensors": weights, "optimizer.safetensors": moments}
+    own = {name: parameter for name, parameter in named if name.startswith("objective.")}
+    if own:
+        files["objective_parameters.safetensors"] = own
+    for name, part in extras.items():
+        if part is not None and hasattr(part, "state_dict"):
+            files[f"{name}.safetensors"] = part.state_dict()
+    return files
+
+
+def restore(
+    files: dict[str, dict[str, Tensor]],
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    named: Named,
+    extras: dict[str, Any],
+) -> None:
+    """Put captured tensors back where they came from.
+
+    Raises:
+        CheckpointError: a tensor is missing.
+    """
+    restore_weights(files["model.safetensors"], model)
+    by_name = dict(named)
+    for name, tensor in files.get("objective_parameters.safetensors", {}).items():
+        by_name[name].data.copy_(tensor)
+    optimizer.state.clear()
+    for full_name, value in files["optimizer.safetensors"].items():
+        name, key = full_name.rsplit("/", 1)
+        parameter = by_name[name]
+        optimizer.state[parameter][key] = value.clone() if key == "step" else value.to(parameter.device, copy=True)
+    for name, part in extras.items():
+        if f"{name}.safetensors" in files:
+            part.load_state_dict(files[f"{name}.safetensors"])
+
+
+def restore_weights(weights: dict[str, Tensor], model: nn.Module) -> None:
+    """Copy stored weights into the model, in place."""
+    import torch
+
+    own = model.state_dict()
+    missing = set(own) - set(weights)
+    filled = {own[name].data_ptr() for name in weights if name in own}
+    lost = sorted(name for name in missing if own[name].numel() and own[name].data_ptr() not in filled)
+    if lost or set(weights) - set(own):
+        raise CheckpointError(
+            f"the stored weights do not fit the model (first: {(lost or sorted(set(weights) - set(own)))[0]})",
+            remedy="resume with the model that the run was started with",
+        )
+    with torch.no_grad():
+        for name, tensor in weights.items():
+            own[name].copy_(tensor)
+
+
+def state_to_json(state: State) -> dict[str, Any]:
+    """The state as JSON."""
+    return dataclasses.asdict(state)
+
+
+def state_from_json(document: dict[str, Any]) -> State:
+    """The state that was stored."""
+    return State(**document)
+
+
+def _short(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:12]
