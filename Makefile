@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=300 -n 2 --dist loadfile -p no:cacheprovider
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test units notebooks pages execute portability lint format serve clean
+.PHONY: help setup book test units notebooks pages execute refresh portability lint format serve clean
 
 help:
 	@echo "make book         build the book, warnings as errors, and say where the page is"
@@ -22,6 +22,7 @@ help:
 	@echo "make setup        make .venv and install everything with the pins of constraints.txt"
 	@echo "make pages        build, then check every page: links, foreign hosts, Chromium if there is one"
 	@echo "make execute      run notebooks in place for committing (NB=book/part/chapter.ipynb to choose)"
+	@echo "make refresh      bring the package source that chapters show up to date, without running them"
 	@echo "make portability  compare the notebooks once more on an older instruction set"
 	@echo "make lint         ruff; make format lets it write"
 	@echo "make serve        show the built book at http://127.0.0.1:$(PORT)"
@@ -51,12 +52,14 @@ units: setup
 
 notebooks: setup
 	@mkdir -p _build
-	$(BIN)/pytest $(NBVAL) --junitxml=_build/notebooks.xml $$($(BIN)/python book/_ext/notebooks.py list)
+	books=$$($(BIN)/python book/_ext/notebooks.py list) && \
+	  $(BIN)/pytest $(NBVAL) --junitxml=_build/notebooks.xml $$books
 	@$(BIN)/python book/_ext/notebooks.py verify _build/notebooks.xml
 
 portability: setup
 	@mkdir -p _build
-	ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/pytest $(NBVAL) --junitxml=_build/portability.xml $$($(BIN)/python book/_ext/notebooks.py list)
+	books=$$($(BIN)/python book/_ext/notebooks.py list) && \
+	  ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/pytest $(NBVAL) --junitxml=_build/portability.xml $$books
 	@$(BIN)/python book/_ext/notebooks.py verify _build/portability.xml
 
 pages: book
@@ -64,6 +67,9 @@ pages: book
 
 execute: setup
 	$(BIN)/python book/_ext/notebooks.py execute $(NB)
+
+refresh: setup
+	$(BIN)/python -m companion.teaching.refresh book
 
 lint: setup
 	$(BIN)/ruff check .

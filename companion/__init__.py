@@ -13,10 +13,16 @@ if TYPE_CHECKING:
     from companion.adaptation.methods import Full as Full
     from companion.adaptation.methods import HeadOnly as HeadOnly
     from companion.adaptation.methods import TopLayers as TopLayers
+    from companion.corpora.catalog import load_corpus as load_corpus
+    from companion.corpora.records import Corpus as Corpus
+    from companion.deployment.predictor import Predictor as Predictor
+    from companion.deployment.predictor import load as load
     from companion.errors import CompanionError as CompanionError
     from companion.models.encoder import Encoder as Encoder
     from companion.models.encoder import load_encoder as load_encoder
     from companion.objectives.supervised import TokenCrossEntropy as TokenCrossEntropy
+    from companion.recipes.supervised import FineTuned as FineTuned
+    from companion.recipes.supervised import fine_tune as fine_tune
     from companion.tasks.scoring import evaluate as evaluate
     from companion.tasks.tokens import TokenTask as TokenTask
     from companion.training.config import TrainConfig as TrainConfig
@@ -30,9 +36,13 @@ __getattr__, __dir__, __all__ = attach(
     {
         "adaptation.apply": ("adapt", "trainable_table"),
         "adaptation.methods": ("Full", "HeadOnly", "TopLayers"),
+        "corpora.catalog": ("load_corpus",),
+        "corpora.records": ("Corpus",),
+        "deployment.predictor": ("Predictor", "load"),
         "errors": ("CompanionError",),
         "models.encoder": ("Encoder", "load_encoder"),
         "objectives.supervised": ("TokenCrossEntropy",),
+        "recipes.supervised": ("FineTuned", "fine_tune"),
         "tasks.scoring": ("evaluate",),
         "tasks.tokens": ("TokenTask",),
         "training.config": ("TrainConfig",),

@@ -5,6 +5,7 @@ Every error that a user can cause is a `CompanionError`; the command line prints
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 
@@ -27,6 +28,10 @@ class CompanionError(Exception):
         self.file = None if file is None else str(file)
         self.line = line
         super().__init__(problem, remedy, self.file, line)
+
+    def __reduce__(self) -> tuple[partial[CompanionError], tuple[()]]:
+        # Python rebuilds an exception from its positional arguments alone, which these are not.
+        return partial(type(self), self.problem, remedy=self.remedy, file=self.file, line=self.line), ()
 
     def __str__(self) -> str:
         place = "" if self.file is None else f"{self.file}: " if self.line is None else f"{self.file}:{self.line}: "

@@ -55,8 +55,15 @@ def torch_stream(device: torch.device | str, seed: int, purpose: str, *counters:
     """
     import torch
 
-    kind = torch.device(device).type
-    devices = [torch.device(device)] if kind in {"cuda", "mps", "xpu"} else []
-    with torch.random.fork_rng(devices=devices, device_type=kind if devices else "cuda"):
-        torch.manual_seed(key(seed, purpose, *counters))
+    device, number = torch.device(device), key(seed, purpose, *counters)
+    forked = [] if device.type == "cpu" else [device]
+    with torch.random.fork_rng(devices=forked, device_type=device.type):
+        # torch.manual_seed would seed every device of the machine, also those whose state is not given back.
+        torch.default_generator.manual_seed(number)
+        if device.type == "mps":
+            torch.mps.manual_seed(number)
+        elif forked:
+            module = torch.get_device_module(device)
+            index = module.current_device() if device.index is None else device.index
+            module.default_generators[index].manual_seed(number)
         yield

@@ -1,12 +1,15 @@
 """Four small model folders with random weights, one for each kind of tokenizer that encoders use.
 
-The tokenizers are trained here, in a second, on sentences made from the lists below; nothing is downloaded.
+The tokenizers are trained here, in a second, on sentences made from the lists below, and come out the same each time;
+nothing is downloaded.
 Import as `from tests.tokenizers import make_model_folder`.
 """
 
 from __future__ import annotations
 
-from itertools import product
+from collections import Counter
+from itertools import combinations, product
+from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,24 +94,30 @@ def make_model_folder(kind: str, path: str | Path) -> Path:
 
 def _wordpiece(special: list[str]) -> Tokenizer:
     """Cased WordPiece, as bert-base-cased has it."""
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+    from tokenizers import trainers
 
-    backend = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    backend.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
-    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    backend.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(vocab_size=300, special_tokens=special, show_progress=False)
-    backend.train_from_iterator(training_sentences(), trainer)
-    return backend
+    # The trainer numbers continuing characters in the order of a hash map, which differs from process to process and
+    # decides ties; given beforehand, they have fixed numbers. The second tokenizer does not hold them as special.
+    continuing = sorted({f"##{character}" for character in "".join(training_sentences())} - {"## "})
+    trained = _bert({"[UNK]": 0})
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=len(continuing) + 250, special_tokens=[*special, *continuing], show_progress=False
+    )
+    trained.train_from_iterator(training_sentences(), trainer)
+    return _bert(trained.get_vocab(with_added_tokens=False))
 
 
 def _chinese_characters(special: list[str]) -> Tokenizer:
     """One piece per Chinese character, letters as single pieces, as bert-base-chinese has it."""
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
-
     characters = sorted(set("".join(training_sentences())) - {" "})
     pieces = [*special, *characters, *(f"##{character}" for character in characters)]
-    backend = Tokenizer(models.WordPiece({piece: index for index, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    return _bert({piece: index for index, piece in enumerate(pieces)})
+
+
+def _bert(vocabulary: dict[str, int]) -> Tokenizer:
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+    backend = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     backend.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     backend.decoder = decoders.WordPiece()
@@ -134,12 +143,20 @@ def _byte_level(special: list[str]) -> Tokenizer:
 
 def _unigram(special: list[str]) -> Tokenizer:
     """Unigram with a mark for the start of a word, as xlm-roberta-base and ALBERT have it."""
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-    backend = Tokenizer(models.Unigram())
+    # Scores are relative frequencies of substrings: the library's own trainer gives another vocabulary every time.
+    counts = Counter(
+        word[start:end]
+        for word in "".join(f" {sentence}" for sentence in training_sentences()).replace(" ", " ▁").split()
+        for start, end in combinations(range(len(word) + 1), 2)
+        if end - start <= 5
+    )
+    kept = [(piece, count) for piece, count in counts.most_common() if count > 60 or len(piece) == 1]
+    total = sum(count for _, count in kept)
+    scores = [(token, 0.0) for token in special] + [(piece, log(count / total)) for piece, count in kept]
+    backend = Tokenizer(models.Unigram(scores, unk_id=special.index("<unk>")))
     backend.normalizer = normalizers.NFKC()
     backend.pre_tokenizer = pre_tokenizers.Metaspace()
     backend.decoder = decoders.Metaspace()
-    trainer = trainers.UnigramTrainer(vocab_size=300, special_tokens=special, unk_token="<unk>", show_progress=False)
-    backend.train_from_iterator(training_sentences(), trainer)
     return backend

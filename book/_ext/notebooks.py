@@ -140,8 +140,11 @@ def main() -> int:
     options = parser.parse_args()
 
     if options.action == "list":
-        print("\n".join(str(path) for path in notebooks()))
-        return 0
+        listed = notebooks()
+        print(
+            "\n".join(map(str, listed)) if listed else "_toc.yml lists no notebook", file=None if listed else sys.stderr
+        )
+        return 0 if listed else 1
     if options.action == "verify":
         expected = notebooks()
         problems = missing(options.report, expected)

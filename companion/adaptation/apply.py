@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -38,19 +39,17 @@ def trainable_table(model: nn.Module) -> str:
 
     Taught in: book/walkthroughs/train-a-tagger
     """
-    rows = []
-    for name, part in model.named_children():
-        for inner_name, inner in [(f"{name}.{key}", value) for key, value in part.named_children()] or [(name, part)]:
-            rows.append((inner_name, *_count(inner)))
-    rows.append(("total", *_count(model)))
+    parts: dict[str, list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        parts.setdefault(".".join(name.split(".")[:-1][:2]) or name, []).append(parameter)
+    rows = [(part, *_count(parameters)) for part, parameters in parts.items()]
+    rows.append(("total", *_count(model.parameters())))
     width = max(len(row[0]) for row in rows)
     lines = [f"{'part':<{width}}  {'trainable':>12}  {'parameters':>12}  share"]
-    for name, trainable, total in rows:
-        if total:
-            lines.append(f"{name:<{width}}  {trainable:>12,}  {total:>12,}  {trainable / total:6.1%}")
+    lines += [f"{name:<{width}}  {some:>12,}  {total:>12,}  {some / total:6.1%}" for name, some, total in rows]
     return "\n".join(lines)
 
 
-def _count(module: nn.Module) -> tuple[int, int]:
-    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in module.parameters()]
+def _count(parameters: Iterable[nn.Parameter]) -> tuple[int, int]:
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in parameters]
     return sum(size for size, trainable in sizes if trainable), sum(size for size, _ in sizes)

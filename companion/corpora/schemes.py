@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from companion.errors import DataError
 
-_PREFIXES = {"IOB1": "IB", "IOB2": "IB", "BIOES": "BIES", "BILOU": "BILU"}
+PREFIXES = {"IOB1": "IB", "IOB2": "IB", "BIOES": "BIES", "BILOU": "BILU"}
 _SPELLINGS = {"BIO": "IOB2", "IOB": "IOB1", "IOBES": "BIOES"}
 _TO_BIOES = {"L": "E", "U": "S"}
 _TO_BILOU = {"E": "L", "S": "U"}
@@ -39,8 +39,8 @@ def scheme_name(scheme: str) -> str:
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
     name = _SPELLINGS.get(scheme.upper(), scheme.upper())
-    if name not in _PREFIXES:
-        raise DataError(f"unknown tag scheme {scheme!r}", remedy=f"Use one of {', '.join(_PREFIXES)}.")
+    if name not in PREFIXES:
+        raise DataError(f"unknown tag scheme {scheme!r}", remedy=f"Use one of {', '.join(PREFIXES)}.")
     return name
 
 
@@ -194,10 +194,10 @@ def _normal(prefix: str, kind: str) -> tuple[str, str]:
 
 def _check_prefixes(tags: Sequence[str], name: str) -> None:
     for position, tag in enumerate(tags):
-        if tag != "O" and tag[0] not in _PREFIXES[name]:
+        if tag != "O" and tag[0] not in PREFIXES[name]:
             raise DataError(
                 f"word {position + 1}: {tag!r} has a prefix that {name} does not have",
-                remedy=f"{name} knows the prefixes {', '.join(_PREFIXES[name])}; declare another scheme, or map the tag.",
+                remedy=f"{name} knows the prefixes {', '.join(PREFIXES[name])}; declare another scheme, or map the tag.",
             )
 
 

@@ -29,7 +29,7 @@ class TokenBatches:
 
     Raises:
         ConfigError: the batch size or the order is not one there is.
-        DataError: there are no rows.
+        DataError: there are no rows, or no labels.
 
     Taught in: book/walkthroughs/train-a-tagger
     """
@@ -51,6 +51,10 @@ class TokenBatches:
             raise ConfigError(f"order is {order!r}", remedy='choose "bucketed" or "random"')
         if not windows:
             raise DataError("there is no sentence to train on", remedy="check the training file and its filters")
+        if not any(label != IGNORE_INDEX for row in windows for label in row.labels):
+            raise DataError(
+                f"not one word piece of the {len(windows)} rows carries a label", remedy="check the column of the tags"
+            )
         self.windows, self.pad_token_id = windows, pad_token_id
         self.batch_size, self.order, self.seed = batch_size, order, seed
         self._plan: tuple[int, list[list[int]]] | None = None
@@ -75,7 +79,7 @@ class TokenBatches:
         """The rows of one update."""
         if self._plan is None or self._plan[0] != epoch:
             self._plan = (epoch, self._order_epoch(epoch))
-        return {PART: self._plan[1][update]}
+        return {PART: list(self._plan[1][update])}
 
     def length(self, part: str, row: int) -> int:
         """How many word pieces the row has, special tokens included."""

@@ -56,7 +56,9 @@ def cut(piece_counts: Sequence[int], *, capacity: int, overlap: int) -> list[Spa
     context is free there. A word's context in a window is the shorter of its two sides, counted in pieces; the end of
     the sentence is no limit. A sentence without any piece has no window.
 
-    Raises `ConfigError` if `overlap` is not in 0 … capacity - 1, `AlignmentError` if a word does not fit.
+    Raises:
+        ConfigError: `overlap` is not in 0 … capacity - 1.
+        AlignmentError: a word does not fit.
 
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
@@ -96,7 +98,8 @@ def reassemble(windows: Sequence[Window], values: Sequence[Sequence[Value]], wor
 
     `values[i]` belongs to `windows[i]` and may be longer (padded on the right). A word without any piece gets None.
 
-    Raises `AlignmentError` if the counts do not match or a word is owned twice.
+    Raises:
+        AlignmentError: the counts do not match, or a word is owned twice.
 
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from companion.encoding.pieces import reads_split_words
 from companion.errors import ModelError
 from companion.models.offline import HUB_NAME, file_digest, offline_folder, verify
 
@@ -94,9 +95,12 @@ def load_encoder(name: str = OFFLINE, *, revision: str | None = None) -> Encoder
 
     with _readable(name):
         config = AutoConfig.from_pretrained(location, revision=revision, trust_remote_code=False)
-        tokenizer = AutoTokenizer.from_pretrained(
-            location, revision=revision, trust_remote_code=False, **_tokenizer_options(config)
-        )
+        tokenizer = AutoTokenizer.from_pretrained(location, revision=revision, trust_remote_code=False)
+        if getattr(tokenizer, "is_fast", False) and not reads_split_words(tokenizer):
+            # Byte-level BPE glues split words together unless each is treated as preceded by a space.
+            tokenizer = AutoTokenizer.from_pretrained(
+                location, revision=revision, trust_remote_code=False, add_prefix_space=True
+            )
     if local is None and name == OFFLINE:
         verify(_cached_folder(location))
     if not getattr(tokenizer, "is_fast", False):
@@ -154,13 +158,6 @@ def _check_folder(folder: Path) -> None:
             file=folder,
             remedy="convert them once, in a place you trust: AutoModel.from_pretrained(folder).save_pretrained(other)",
         )
-
-
-def _tokenizer_options(config: PretrainedConfig) -> dict[str, Any]:
-    # Byte-level BPE tokenizers accept pre-split words only when each word is treated as preceded by a space.
-    return (
-        {"add_prefix_space": True} if config.model_type in {"roberta", "gpt2", "longformer", "deberta", "bart"} else {}
-    )
 
 
 def _max_length(config: PretrainedConfig, tokenizer: PreTrainedTokenizerFast) -> int:

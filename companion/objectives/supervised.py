@@ -54,6 +54,12 @@ class TokenCrossEntropy:
         self.class_weights = None if class_weights is None else tuple(class_weights)
         self.weights: Mapping[str, float] = {term: weight}
 
+    def __repr__(self) -> str:
+        return (
+            f"TokenCrossEntropy(part={self.part!r}, weights={dict(self.weights)}, class_weights={self.class_weights}, "
+            f"label_smoothing={self.label_smoothing})"
+        )
+
     def counts(self, batch: Batch) -> dict[str, float]:
         """The number (or weight) of labelled positions; labels have shape (rows, positions) or (rows,)."""
         if self.part not in batch:
@@ -85,6 +91,11 @@ class TokenCrossEntropy:
             logits = logits[:, -labels.shape[1] :]
         classes = logits.shape[-1]
         self._check_range(labels[labels != IGNORE_INDEX], classes)
+        if self.class_weights is not None and len(self.class_weights) != classes:
+            raise ObjectiveError(
+                f"{len(self.class_weights)} class_weights, but the model has {classes} classes",
+                remedy="give one weight per label",
+            )
         # The sum runs in at least fp32: under bf16 autocast the logits arrive with 8 bits of precision.
         logits = logits.float() if logits.dtype.itemsize < 4 else logits
         return functional.cross_entropy(

@@ -40,7 +40,7 @@ function ftcExplore(id) {
     function draw() {
       const width = Math.max(plot.clientWidth, 220), height = Math.round(Math.min(320, Math.max(210, width * 0.5)));
       const widest = Math.max(...data.y.ticks.map((tick) => tick[1].length));
-      const left = 14 + 7 * widest, right = width - 14, top = data.y.label ? 26 : 12;
+      const left = 14 + 7 * widest, right = width - 14, top = (data.y.label ? 26 : 12) + (bars ? 8 : 0);
       const band = (right - left) / data.x.names.length;
       const tilted = bars && Math.max(...data.x.names.map((name) => name.length)) * 6.6 > band;
       const bottom = height - (data.x.label ? 40 : 24) - (tilted ? 34 : 0);

@@ -18,18 +18,21 @@ from typing import Any, Literal
 from companion.errors import ConfigError
 from companion.teaching.claims import number
 from companion.teaching.scales import Ticks, linear, logarithmic, rounded
-from companion.teaching.surface import Piece, digest, escape
+from companion.teaching.surface import NO_SHORTCUTS, Piece, digest, escape
 from companion.teaching.theme import style
 
 LIMIT = 60_000
+_HOOKS = f"data-ftc-control {NO_SHORTCUTS}"
 _HINT = "Point at the figure, or focus it and use the arrow keys, to read its values."
 _CSS = """
 .ftc.ftc-explore{padding:.7em .9em;border:1px solid var(--ftc-line);border-radius:.4em}
 .ftc.ftc-explore .ftc-title{margin:0 0 .4em;font-weight:600}
 .ftc.ftc-explore .ftc-controls{display:flex;flex-wrap:wrap;gap:.5em 1.6em;margin:0 0 .4em}
 .ftc.ftc-explore:not(.ftc-live) .ftc-controls,.ftc.ftc-explore:not(.ftc-live) .ftc-plot{display:none}
-.ftc.ftc-explore .ftc-control{display:flex;flex-wrap:wrap;align-items:center;gap:.2em .6em;margin:0;font-weight:400}
-.ftc.ftc-explore input{width:min(13em,60vw);min-height:1.9em;margin:0;accent-color:var(--ftc-accent)}
+.ftc.ftc-explore .ftc-control{display:flex;flex-wrap:wrap;align-items:center;gap:0 .6em;margin:0;font-weight:400;
+max-width:100%}
+.ftc.ftc-explore .ftc-field{display:flex;align-items:center;gap:.6em;min-width:0}
+.ftc.ftc-explore input{width:12em;min-width:5em;min-height:1.9em;margin:0;accent-color:var(--ftc-accent)}
 .ftc.ftc-explore select{font:inherit;color:var(--ftc-text);background:var(--ftc-raised);padding:.2em .4em;
 border:1px solid var(--ftc-strong-line);border-radius:.3em;max-width:100%}
 .ftc.ftc-explore output{font-weight:600;min-width:3em;font-variant-numeric:tabular-nums}
@@ -49,7 +52,8 @@ font-size:.88em}
 .ftc.ftc-explore p{margin:.35em 0 0}
 .ftc.ftc-explore .ftc-readout{color:var(--ftc-muted);font-size:.88em;min-height:1.5em}
 """
-_KEYS = ("", "7 4", "2 3", "9 3 2 3", "5 2 1 2 1 2", "1 3")
+# The same six as in explore.js.
+_DASHES = ("", "7 4", "2 3", "9 3 2 3", "5 2 1 2 1 2", "1 3")
 
 Setting = tuple[Any, ...]
 Arrays = Mapping[str, Sequence[float]] | Sequence[float]
@@ -138,14 +142,14 @@ class Explore(Piece):
             _control(*control) for control in zip(self.controls, self.controls.values(), self.start, strict=True)
         )
         named = [series for series in self.series if series]
-        keys = "".join(_key(position, series) for position, series in enumerate(named))
+        keys = "".join(_key(position, series, self.kind) for position, series in enumerate(named))
         legend = f'<ul class="ftc-keys">{keys}</ul>' if len(self.series) > 1 else ""
         return (
-            f'<div class="ftc ftc-explore" data-ftc-explore="{name}" data-lm-suppress-shortcuts="true" role="group"'
+            f'<div class="ftc ftc-explore" data-ftc-explore="{name}" role="group"'
             f' aria-label="{escape(self.title)}" data-ftc-numbers="{escape(numbers)}">'
             f"{style(_CSS + _series_css(self.series))}"
             f'<p class="ftc-title">{escape(self.title)}</p><div class="ftc-controls">{controls}</div>{legend}'
-            f'<div class="ftc-plot" role="slider" tabindex="0" aria-label="Values of the figure, by arrow keys"'
+            f'<div class="ftc-plot" role="slider" tabindex="0" {NO_SHORTCUTS} aria-label="Values, by arrow keys"'
             f' aria-valuemin="1" aria-valuemax="{len(self.x["names"])}" aria-valuenow="1"></div>'
             f'<p class="ftc-sentence" aria-live="polite">{escape(self._fallback())}</p>'
             f'<p class="ftc-readout" data-hint="{_HINT}"></p>'
@@ -234,7 +238,7 @@ def _control(name: str, options: list[Any], at: Any) -> str:
     position = options.index(at)
     if all(isinstance(option, int | float) and not isinstance(option, bool) for option in options):
         field = (
-            f'<input type="range" min="0" max="{len(options) - 1}" step="1" value="{position}" data-ftc-control>'
+            f'<input type="range" min="0" max="{len(options) - 1}" step="1" value="{position}" {_HOOKS}>'
             f"<output>{escape(_option(at))}</output>"
         )
     else:
@@ -242,20 +246,22 @@ def _control(name: str, options: list[Any], at: Any) -> str:
             f'<option value="{n}"{" selected" if n == position else ""}>{escape(_option(option))}</option>'
             for n, option in enumerate(options)
         )
-        field = f"<select data-ftc-control>{choices}</select>"
-    return f'<label class="ftc-control"><span>{escape(name)}</span>{field}</label>'
+        field = f"<select {_HOOKS}>{choices}</select>"
+    return f'<label class="ftc-control"><span>{escape(name)}</span> <span class="ftc-field">{field}</span></label>'
 
 
 def _option(option: Any) -> str:
     return number(option) if isinstance(option, int | float) else str(option)
 
 
-def _key(position: int, series: str) -> str:
-    line = (
-        f'<svg width="26" height="10" aria-hidden="true"><line x1="0" x2="26" y1="5" y2="5" '
-        f'stroke-dasharray="{_KEYS[position]}" class="ftc-line ftc-s{position}"></line></svg>'
-    )
-    return f"<li>{line}{escape(series)}</li>"
+def _key(position: int, series: str, kind: str) -> str:
+    if kind == "bar":
+        drawn = f'<rect width="12" height="12" y="-1" class="ftc-bar ftc-s{position}"></rect>'
+    else:
+        dashes = _DASHES[position]
+        drawn = f'<line x2="26" y1="5" y2="5" stroke-dasharray="{dashes}" class="ftc-line ftc-s{position}"></line>'
+    width = 12 if kind == "bar" else 26
+    return f'<li><svg width="{width}" height="10" aria-hidden="true">{drawn}</svg>{escape(series)}</li>'
 
 
 def _series_css(series: Sequence[str]) -> str:

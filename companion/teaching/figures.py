@@ -7,14 +7,16 @@ the cell's metadata (`mystnb.image.alt`).
 
 from __future__ import annotations
 
+import importlib
 import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from companion.errors import ConfigError
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -28,14 +30,22 @@ MARKERS = ("o", "s", "^", "D", "v", "X")
 Kind = Literal["png", "svg"]
 
 
-def style() -> AbstractContextManager[None]:
+@contextmanager
+def style() -> Iterator[None]:
     """A `with` block in which figures have the book's style; outside it nothing has changed.
 
     Taught in: book/walkthroughs/train-a-tagger
     """
     import matplotlib
 
-    return matplotlib.rc_context(_settings())
+    # Not `rc_context`: where the backend starts inside the block, it would take back that figures show themselves.
+    settings = _settings()
+    before = {name: matplotlib.rcParams[name] for name in settings}
+    matplotlib.rcParams.update(settings)
+    try:
+        yield
+    finally:
+        matplotlib.rcParams.update(before)
 
 
 def apply(kind: Kind = "png") -> None:
@@ -44,8 +54,6 @@ def apply(kind: Kind = "png") -> None:
     Raises: ConfigError for a kind other than "png" and "svg".
     Taught in: book/walkthroughs/train-a-tagger
     """
-    import sys
-
     import matplotlib
 
     _check(kind)
@@ -56,6 +64,9 @@ def apply(kind: Kind = "png") -> None:
         return
     from matplotlib.figure import Figure
 
+    if "inline" in matplotlib.get_backend():
+        # It installs formatters of its own when it is first loaded, which must not be after ours.
+        importlib.import_module("matplotlib_inline.backend_inline")
     formatters = shell.display_formatter.formatters
     for mime, name in (("image/png", "png"), ("image/svg+xml", "svg")):
         formatters[mime].pop(Figure, None)
@@ -63,11 +74,12 @@ def apply(kind: Kind = "png") -> None:
             formatters[mime].for_type(Figure, lambda figure: _payload(figure, kind))
 
 
-def figure(width: float = 7.0, height: float = 3.2) -> tuple[Figure, Axes]:
-    """One figure with one pair of axes in the book's style; sizes in inches, 7 fills the text column.
+def figure(width: float = 6.2, height: float = 3.0) -> tuple[Figure, Axes]:
+    """One figure with one pair of axes in the book's style; sizes in inches.
 
-    What is drawn later, such as a legend, takes the style that holds then: that of `teaching.start()`, of `apply()`,
-    or of a `with style():` around the lines that draw.
+    The default fills the text column; letters of a wider figure get smaller there, and unreadable on a phone. What is
+    drawn later, such as a legend, takes the style that holds then: that of `teaching.start()`, of `apply()`, or of
+    a `with style():` around the lines that draw.
 
     Raises: ConfigError for a size outside 0.5 to 20 inches.
     Taught in: book/walkthroughs/train-a-tagger
@@ -76,7 +88,7 @@ def figure(width: float = 7.0, height: float = 3.2) -> tuple[Figure, Axes]:
 
     for name, size in (("width", width), ("height", height)):
         if not 0.5 <= size <= 20:
-            raise ConfigError(f"figure: {name}={size!r} is outside 0.5 to 20 inches", remedy="7 by 3.2 fits the page.")
+            raise ConfigError(f"figure: {name}={size!r} is outside 0.5 to 20 inches", remedy="6.2 by 3 fits the page.")
     with style():
         return plt.subplots(figsize=(width, height))
 
@@ -87,12 +99,10 @@ def encode(figure: Figure, kind: Kind = "png") -> bytes:
     Raises: ConfigError for a kind other than "png" and "svg".
     Taught in: book/walkthroughs/train-a-tagger
     """
-    import matplotlib
-
     _check(kind)
     target = io.BytesIO()
     metadata = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
-    with matplotlib.rc_context({"svg.hashsalt": "companion", "svg.fonttype": "path"}):
+    with style():
         figure.savefig(target, format=kind, dpi=144, metadata=metadata, bbox_inches="tight", transparent=True)
     return _with_palette(target) if kind == "png" else target.getvalue()
 
@@ -122,7 +132,7 @@ def _settings() -> dict[str, object]:
     from cycler import cycler
 
     return {
-        "figure.figsize": (7.0, 3.2),
+        "figure.figsize": (6.2, 3.0),
         "figure.dpi": 144,
         "figure.facecolor": "none",
         "figure.constrained_layout.use": True,

@@ -17,10 +17,10 @@ from companion.teaching.theme import style
 
 _CSS = """
 .ftc.ftc-listing{margin:.35em 0;padding:0;border:1px solid var(--ftc-line);border-radius:.4em;overflow:hidden}
-.ftc.ftc-listing figcaption{margin:0;padding:.3em .9em;font-size:.82em;color:var(--ftc-muted);
-border-bottom:1px solid var(--ftc-line);text-align:left}
-.ftc.ftc-listing pre{margin:0;padding:.7em .9em;overflow-x:auto;background:none;border:0;color:var(--ftc-text);
-box-shadow:none;font-size:.85em;line-height:1.5;white-space:pre;overflow-wrap:normal}
+.ftc.ftc-listing figcaption.ftc-place{margin:0;padding:.35em .9em;font:inherit;font-size:.84em;
+color:var(--ftc-muted);border-bottom:1px solid var(--ftc-line);text-align:left}
+.ftc.ftc-listing pre.ftc-source.ftc-source{margin:0;padding:.7em .9em;overflow-x:auto;background:none;
+border:0;border-radius:0;color:var(--ftc-text);box-shadow:none;font-size:.84em;line-height:1.5;white-space:pre;overflow-wrap:normal}
 .ftc.ftc-listing code{white-space:inherit;font-size:1em;font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,
 "DejaVu Sans Mono",monospace}
 .ftc.ftc-listing .k{color:var(--ftc-code-keyword)}
@@ -56,8 +56,9 @@ class Listing(Piece):
 
     def html(self) -> str:
         return (
-            f'<figure class="ftc ftc-listing">{style(_CSS)}<figcaption>{escape(self.place)}</figcaption>'
-            f'<pre tabindex="0" role="region" aria-label="Source of {escape(self.place)}"><code>'
+            f'<figure class="ftc ftc-listing">{style(_CSS)}'
+            f'<figcaption class="ftc-place">{escape(self.place)}</figcaption>'
+            f'<pre class="ftc-source" tabindex="0" role="region" aria-label="Source of {escape(self.place)}"><code>'
             f"{_highlight(self.source)}</code></pre></figure>"
         )
 

@@ -17,7 +17,7 @@ from companion.teaching.theme import style
 # Openings of the type names of the corpora in the book, each with its colour.
 _TYPES = {"per": 0, "loc": 1, "geo": 1, "gpe": 1, "org": 2, "corp": 2, "misc": 3, "prod": 3, "group": 4, "creat": 5}
 FAULT_CSS = """
-.ftc .ftc-wrong{outline:2px solid var(--ftc-bad);outline-offset:-1px}
+.ftc.ftc .ftc-wrong{box-shadow:inset 0 0 0 1.5px var(--ftc-bad);border-color:var(--ftc-bad)}
 .ftc .ftc-fault{color:var(--ftc-bad);font-weight:700}
 .ftc .ftc-wavy{text-decoration:underline wavy var(--ftc-bad);text-decoration-thickness:1px;text-underline-offset:.2em}
 .ftc .ftc-note{margin:.5em 0 0;color:var(--ftc-muted);font-size:.88em}
@@ -45,7 +45,7 @@ class Markup(Piece):
 
 def styled(css: str, body: str) -> str:
     """The `<style>` of a piece, with the fills of only those types that its body shows."""
-    fills = (f".ftc .ftc-t{n}{{background:var(--ftc-type-{n})}}" for n in range(6) if f"ftc-t{n}" in body)
+    fills = (f".ftc.ftc .ftc-t{n}.ftc-t{n}{{background:var(--ftc-type-{n})}}" for n in range(6) if f"ftc-t{n}" in body)
     return style(css + FAULT_CSS + "".join(fills))
 
 

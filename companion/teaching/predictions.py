@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from companion.errors import ConfigError
-from companion.teaching.surface import Piece, digest, inline, plain, present
+from companion.teaching.surface import NO_SHORTCUTS, Piece, digest, inline, plain, present
 from companion.teaching.theme import style
 
 if TYPE_CHECKING:
@@ -94,14 +94,13 @@ class Prediction(Piece):
     def html(self) -> str:
         name = f"ftc-predict-{digest(self.text())}"
         rows = "".join(
-            f'<div class="ftc-option"><input type="radio" name="{name}" id="{name}-{position}">'
+            f'<div class="ftc-option"><input type="radio" name="{name}" id="{name}-{position}" {NO_SHORTCUTS}>'
             f'<label for="{name}-{position}">{inline(option.text)}</label>'
             f'<div class="ftc-slot" aria-live="polite">{option.feedback()}</div></div>'
             for position, option in enumerate(self.options, start=1)
         )
-        # The attribute keeps JupyterLab's one-key shortcuts out of the radio buttons.
         return (
-            f'<div class="ftc ftc-predict" data-lm-suppress-shortcuts="true">{style(_CSS)}<fieldset>'
+            f'<div class="ftc ftc-predict">{style(_CSS)}<fieldset>'
             f'<legend><span class="ftc-kicker">Predict</span>{inline(self.question)}</legend>{rows}</fieldset></div>'
         )
 

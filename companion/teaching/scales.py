@@ -37,7 +37,13 @@ def logarithmic(values: Sequence[float]) -> tuple[float, float, Ticks]:
     """The range of positive values, and ticks at powers of ten, or at 1, 2 and 5 where there are few of these."""
     low, high = min(values), max(values)
     bottom, top = math.floor(math.log10(low) + 1e-9), math.ceil(math.log10(high) - 1e-9)
-    factors = (1,) if top - bottom >= 3 else (1, 2, 5)
-    marks = [float(f"{factor}e{power}") for power in range(bottom, top + 1) for factor in factors]
-    ticks = [(mark, f"{mark:g}") for mark in marks if low * 0.999 <= mark <= high * 1.001]
-    return low, high, ticks
+    if top - bottom >= 3:
+        marks = [(10.0**power, _power(power)) for power in range(bottom, top + 1)]
+    else:
+        steps = [float(f"{factor}e{power}") for power in range(bottom, top + 1) for factor in (1, 2, 5)]
+        marks = [(step, f"{step:g}") for step in steps]
+    return low, high, [mark for mark in marks if low * 0.999 <= mark[0] <= high * 1.001]
+
+
+def _power(exponent: int) -> str:
+    return {0: "1", 1: "10"}.get(exponent, "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")))

@@ -8,12 +8,13 @@ from companion.teaching.surface import Piece, inline, plain
 from companion.teaching.theme import style
 
 _CSS = """
-.ftc.ftc-seal{display:flex;flex-wrap:wrap;align-items:baseline;gap:0 .6em;padding:.3em .8em;
-border-left:3px solid var(--ftc-good);border-radius:0 .3em .3em 0}
-.ftc.ftc-seal .ftc-mark{color:var(--ftc-good);font-weight:700}
-.ftc.ftc-seal .ftc-said{flex:0 1 auto;min-width:0}
-.ftc.ftc-seal .ftc-value{font-weight:600;font-variant-numeric:tabular-nums}
+.ftc.ftc-seal{padding:.35em .9em .35em 2.2em;text-indent:-1.3em;border-left:3px solid var(--ftc-good);
+border-radius:0 .3em .3em 0}
+.ftc.ftc-seal .ftc-mark{color:var(--ftc-good);font-weight:700;display:inline-block;text-indent:0}
+.ftc.ftc-seal .ftc-tick{width:1.3em}
+.ftc.ftc-seal .ftc-value{font-weight:600;font-variant-numeric:lining-nums tabular-nums}
 .ftc.ftc-seal .ftc-note{color:var(--ftc-muted);font-size:.9em}
+.ftc.ftc-seal .ftc-value,.ftc.ftc-seal .ftc-note{display:inline-block;text-indent:0;margin-left:.4em}
 """
 _WAITING = """
 .ftc.ftc-seal.ftc-waiting{border-left-color:var(--ftc-wait)}
@@ -47,12 +48,12 @@ class Seal(Piece):
 
     def html(self) -> str:
         mark, spoken, kind = ("○", "open", " ftc-waiting") if self.waiting else ("✓", "holds", "")
-        opening = f'<span class="ftc-mark">{inline(self.opening)}:</span>' if self.opening else ""
+        opening = f'<span class="ftc-mark">{inline(self.opening)}:</span> ' if self.opening else ""
         said = "" if self.opening else f'<span class="ftc-unseen">{spoken}: </span>'
-        value = f'<span class="ftc-value">{inline(self.value)}</span>' if self.value else ""
-        note = f'<span class="ftc-note">{inline(self.note)}</span>' if self.note else ""
+        value = f' <span class="ftc-value">{inline(self.value)}</span>' if self.value else ""
+        note = f' <span class="ftc-note">{inline(self.note)}</span>' if self.note else ""
         return (
             f'<div class="ftc ftc-seal{kind}">{style(_CSS + (_WAITING if self.waiting else ""))}'
-            f'<span class="ftc-mark" aria-hidden="true">{mark}</span>{opening}'
-            f'<span class="ftc-said">{said}{inline(self.sentence)}</span>{value}{note}</div>'
+            f'<span class="ftc-mark ftc-tick" aria-hidden="true">{mark}</span>{opening}'
+            f"{said}{inline(self.sentence)}{value}{note}</div>"
         )

@@ -12,7 +12,7 @@ from companion.teaching.surface import escape
 _SENTENCE_CSS = """
 .ftc.ftc-tagged{padding:.6em .9em;border-radius:.4em}
 .ftc.ftc-tagged p{margin:.25em 0;line-height:2}
-.ftc.ftc-tagged .ftc-who{display:inline-block;min-width:4.6em;font-size:.78em;font-weight:600;color:var(--ftc-muted)}
+.ftc.ftc-tagged .ftc-who{display:inline-block;min-width:5.6em;font-size:.78em;font-weight:600;color:var(--ftc-muted)}
 .ftc.ftc-tagged mark{color:var(--ftc-text);padding:.15em .35em;border-radius:.3em;box-decoration-break:clone;
 -webkit-box-decoration-break:clone}
 .ftc.ftc-tagged mark b{font-size:.7em;letter-spacing:.03em;margin-left:.35em}

@@ -10,12 +10,12 @@ from companion.teaching.surface import escape
 _STRIP_CSS = """
 .ftc.ftc-strip{padding:.7em .8em;border-radius:.4em}
 .ftc.ftc-strip ol{display:flex;flex-wrap:wrap;gap:.45em .35em;list-style:none;margin:0;padding:0}
-.ftc.ftc-strip li{display:flex;flex-wrap:wrap;gap:1px;margin:0;border-radius:.3em;list-style:none}
+.ftc.ftc-strip li{display:flex;flex-wrap:wrap;gap:2px;margin:0;list-style:none}
 .ftc.ftc-strip .ftc-piece{display:flex;flex-direction:column;align-items:center;padding:.15em .45em .2em;
 border-radius:.25em;background:var(--ftc-raised);border:1px solid var(--ftc-line);line-height:1.35}
 .ftc.ftc-strip .ftc-label{font-size:.76em;font-weight:600}
 .ftc.ftc-strip .ftc-none{color:var(--ftc-muted);font-weight:400}
-.ftc.ftc-strip .ftc-should{font-size:.76em;color:var(--ftc-muted)}
+.ftc.ftc-strip .ftc-should{font-size:.76em}
 """
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from ipywidgets import Widget
 
+# On whatever takes the keyboard: JupyterLab's one-key commands (arrows move the cell, dd deletes it) then stay away.
+NO_SHORTCUTS = 'data-lm-suppress-shortcuts="true"'
+
 
 def is_static() -> bool:
     """Whether outputs must be plain HTML and text, the same bytes every time."""

@@ -10,33 +10,33 @@ import re
 
 # Each token: (light, dark). Text on `surface` has at least 4.5:1 contrast, marks and lines that carry meaning 3:1.
 TOKENS: dict[str, tuple[str, str]] = {
-    "text": ("#1f2933", "#d9e0e7"),
-    "muted": ("#55616d", "#a3afbb"),
-    "surface": ("#f5f7f9", "#1e252d"),
-    "raised": ("#ffffff", "#28313b"),
-    "line": ("#cfd7df", "#414d5a"),
-    "strong-line": ("#7b8794", "#7f8c99"),
-    "good": ("#14713f", "#6fcf97"),
-    "bad": ("#b3261e", "#ff9a8f"),
-    "wait": ("#8a5a00", "#e5b567"),
-    "accent": ("#1d5fa8", "#7db8f5"),
-    "type-0": ("#d6e6fb", "#1f4468"),
-    "type-1": ("#d3efdc", "#1f4d36"),
-    "type-2": ("#eadcf8", "#4a3468"),
-    "type-3": ("#fbe8c8", "#5a4317"),
-    "type-4": ("#d2eef0", "#1b4a50"),
-    "type-5": ("#f9dce6", "#5f2d42"),
+    "text": ("#23211d", "#e8e3d8"),
+    "muted": ("#645e53", "#a8a091"),
+    "surface": ("#f6f2ea", "#211f1c"),
+    "raised": ("#ffffff", "#2c2925"),
+    "line": ("#ddd6c8", "#413c35"),
+    "strong-line": ("#7d7668", "#8a8274"),
+    "good": ("#2b6e4f", "#86c9a5"),
+    "bad": ("#a63a25", "#ee9480"),
+    "wait": ("#7f5d0d", "#dfb863"),
+    "accent": ("#1d5c7a", "#86bfdc"),
+    "type-0": ("#d6e6fb", "#1c3d5e"),
+    "type-1": ("#d3efdc", "#1b4430"),
+    "type-2": ("#eadcf8", "#432f5e"),
+    "type-3": ("#fbe8c8", "#4e3a12"),
+    "type-4": ("#d2eef0", "#184248"),
+    "type-5": ("#f9dce6", "#562a3c"),
     "series-0": ("#1f6fb5", "#6cb2f0"),
     "series-1": ("#c2500a", "#f0955a"),
     "series-2": ("#0b7f5c", "#4fc79d"),
     "series-3": ("#8a4fb0", "#c79be6"),
     "series-4": ("#8a6d00", "#d9bd4e"),
     "series-5": ("#5b6670", "#a9b4bf"),
-    "code-keyword": ("#8a1c6b", "#e79ad0"),
-    "code-name": ("#1d5fa8", "#7db8f5"),
-    "code-string": ("#14713f", "#8ed6a5"),
-    "code-number": ("#9a4a00", "#efb073"),
-    "code-comment": ("#55616d", "#a3afbb"),
+    "code-keyword": ("#8a2a66", "#e0a0cc"),
+    "code-name": ("#1d5c7a", "#86bfdc"),
+    "code-string": ("#2b6e4f", "#86c9a5"),
+    "code-number": ("#924a08", "#e6a96b"),
+    "code-comment": ("#645e53", "#a8a091"),
 }
 
 _DARK = 'html[data-theme="dark"] .ftc,html[theme="dark"] .ftc,body[data-jp-theme-light="false"] .ftc'
@@ -51,7 +51,7 @@ _BASE = (
     ".ftc{color:var(--ftc-text);background:var(--ftc-surface);max-width:100%;margin:.35em 0;"
     "font-size:.95em;line-height:1.5;overflow-wrap:anywhere;color-scheme:inherit}"
     ".ftc .ftc-unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}"
-    ".ftc code{font-size:.92em;background:none;border:0;padding:0;color:inherit;white-space:pre-wrap}"
+    ".ftc.ftc code{font-size:.92em;background:none;border:0;padding:0;color:inherit;white-space:pre-wrap}"
 )
 
 

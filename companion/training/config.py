@@ -86,6 +86,12 @@ class TrainConfig:
         _number("warmup", self.warmup, at_least=0.0, below=1.0)
         _number("beta1", self.beta1, at_least=0.0, below=1.0)
         _number("beta2", self.beta2, at_least=0.0, below=1.0)
+        for name in ("greater_is_better", "progress"):
+            if not isinstance(getattr(self, name), bool | None):
+                raise ConfigError(f"{name} is {getattr(self, name)!r}", remedy="give True, False or None")
+        for name, value in (("device", self.device), ("metric", "any" if self.metric is None else self.metric)):
+            if not isinstance(value, str) or not value:
+                raise ConfigError(f"{name} is {value!r}", remedy="give a name")
         _choice("precision", self.precision, PRECISIONS)
         _choice("schedule", self.schedule, SCHEDULES)
 

@@ -97,7 +97,7 @@ def suggest_learning_rate(model: nn.Module) -> tuple[float, str]:
         if small <= total <= large:
             position = math.log(total / small) / math.log(large / small)
             rate = math.exp(math.log(high) + position * math.log(low / high))
-    digits = -math.floor(math.log10(rate))
+    digits = 1 - math.floor(math.log10(rate))
     return round(rate, digits), f"{total / 1e6:.3g} M parameters, {trainable / total:.0%} trained"
 
 

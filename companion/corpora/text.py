@@ -1,0 +1,91 @@
+"""From bytes to lines: one encoding, three kinds of line end, and an error that names the byte."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from companion.errors import DataError
+
+_UTF8_MARK = b"\xef\xbb\xbf"
+_OTHER_MARKS = {
+    b"\xff\xfe\x00\x00": "utf-32",
+    b"\x00\x00\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+_LOOK = 4096
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The bytes of a file.
+
+    Raises: DataError when there is no such file, or it cannot be read.
+    Taught in: book/walkthroughs/labels-meet-word-pieces
+    """
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise DataError("there is no such file", file=path, remedy="Check the path and the folder.") from error
+    except IsADirectoryError as error:
+        raise DataError("this is a folder, not a file", file=path, remedy="Name a file inside it.") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"the file cannot be read: {error}", file=path) from error
+
+
+def read_text(path: str | Path, *, encoding: str = "utf-8") -> str:
+    """The text of a file, without a leading byte order mark; every other character is kept as it is.
+
+    Raises: DataError when the file is missing, or holds a byte that the encoding does not allow: it names the byte,
+    its offset and its line.
+    Taught in: book/walkthroughs/labels-meet-word-pieces
+    """
+    data = whole = read_bytes(path)
+    if encoding.lower().replace("_", "-") in {"utf-8", "utf8", "utf-8-sig"}:
+        _refuse_wide(data, path)
+        data, encoding = data.removeprefix(_UTF8_MARK), "utf-8"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        offset = error.start + len(whole) - len(data)
+        raise DataError(
+            f"byte 0x{whole[offset]:02x} at offset {offset} is not {encoding}",
+            file=path,
+            line=len(re.findall(rb"\r\n|\r|\n", data[: error.start])) + 1,
+            remedy="Save the file as UTF-8, or name its encoding, for example encoding='latin-1'.",
+        ) from error
+    except LookupError as error:
+        raise DataError(f"unknown encoding {encoding!r}", file=path, remedy="Use a name Python knows.") from error
+    except UnicodeError as error:
+        raise DataError(f"the file is not {encoding}: {error}", file=path) from error
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of a text; LF, CRLF and CR end a line, and no other character does.
+
+    `str.splitlines` would also cut at U+0085, U+2028, vertical tab and form feed, which occur inside real words.
+
+    Taught in: book/walkthroughs/labels-meet-word-pieces
+    """
+    lines = re.split(r"\r\n|\r|\n", text)
+    return lines[:-1] if lines[-1] == "" else lines
+
+
+def _refuse_wide(data: bytes, path: str | Path) -> None:
+    for mark, name in _OTHER_MARKS.items():
+        if data.startswith(mark):
+            shown = mark.hex(" ")
+            raise DataError(
+                f"byte 0x{mark[0]:02x} at offset 0: the file begins with {shown}, the mark of {name.upper()}",
+                file=path,
+                line=1,
+                remedy=f"Save the file as UTF-8, or pass encoding={name!r}.",
+            )
+    head = data[:_LOOK]
+    if head.count(0) * 4 > len(head):
+        raise DataError(
+            f"byte 0x00 at offset {head.index(0)}: a quarter of the file is zero bytes, as in UTF-16 without a mark",
+            file=path,
+            line=1,
+            remedy="Save the file as UTF-8, or pass encoding='utf-16-le'.",
+        )
