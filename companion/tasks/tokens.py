@@ -29,7 +29,7 @@ LONGEST = 256
 class TokenSettings:
     """How sentences become rows; stored with an exported model, because prediction must do the same."""
 
-    policy: str = "first"
+    policy: str = "all"
     """Which pieces of a word carry its label: "first" or "all"."""
     max_length: int = LONGEST
     """Word pieces per window, special tokens included."""
@@ -54,7 +54,7 @@ class TokenTask:
         labels: Sequence[str],
         encoder: Encoder,
         *,
-        policy: str = "first",
+        policy: str = "all",
         max_length: int | None = None,
         overlap: int | None = None,
         class_weights: Sequence[float] | None = None,
