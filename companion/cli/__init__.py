@@ -10,24 +10,18 @@ def main(arguments: list[str] | None = None) -> int:
 
     Nothing heavy is imported before a command needs it.
     """
-    import click
-
     from companion.cli.app import build_app
     from companion.errors import CompanionError
 
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        code = build_app()(args=arguments, prog_name="companion", standalone_mode=False)
+        build_app()(args=arguments, prog_name="companion")
     except CompanionError as error:
         _report(error, as_json="--json" in arguments)
         return 1
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        print("stopped; the same command resumes a run that has a folder", file=sys.stderr)
-        return 130
-    return code if isinstance(code, int) else 0
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    return 0
 
 
 def _report(error: Exception, *, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,7 @@ JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object for a 
 TRAIN_HELP = "A file of your own to train on: CoNLL, CSV, or JSONL (told by its ending, or by --format)."
 
 
-class Split(str, Enum):
+class Split(StrEnum):
     """The splits a report can be made on."""
 
     train = "train"

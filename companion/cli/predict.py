@@ -37,7 +37,9 @@ def predict_texts(folder: Path, texts: list[str], file: Path | None, *, as_json:
                 print(json.dumps({"text": text, "entities": [asdict(entity) for entity in found]}, ensure_ascii=False))
                 continue
             print(plain(text))
-            rows = [[entity.type, entity.text, f"{entity.start}–{entity.end}", f"{entity.score:.2f}"] for entity in found]
+            rows = [
+                [entity.type, entity.text, f"{entity.start}–{entity.end}", f"{entity.score:.2f}"] for entity in found
+            ]
             print(plain(table([["type", "text", "characters", "score"], *rows])) if rows else "  no entity found")
             print()
 

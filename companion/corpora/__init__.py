@@ -1,7 +1,40 @@
 """What we learn from: records, readers, tag schemes, named corpora."""
 
+from typing import TYPE_CHECKING
+
 from companion._lazy import attach
 
+if TYPE_CHECKING:
+    from companion.corpora.catalog import entries as entries
+    from companion.corpora.catalog import load_corpus as load_corpus
+    from companion.corpora.conll import read_conll as read_conll
+    from companion.corpora.conll import write_conll as write_conll
+    from companion.corpora.hub import from_datasets as from_datasets
+    from companion.corpora.jsonl import read_jsonl as read_jsonl
+    from companion.corpora.location import data_root as data_root
+    from companion.corpora.records import Corpus as Corpus
+    from companion.corpora.records import ReadReport as ReadReport
+    from companion.corpora.records import Sentence as Sentence
+    from companion.corpora.schemes import Entity as Entity
+    from companion.corpora.schemes import entities as entities
+    from companion.corpora.spans import Span as Span
+    from companion.corpora.spans import read_spans as read_spans
+    from companion.corpora.tables import read_csv as read_csv
+    from companion.corpora.words import split_words as split_words
+    from companion.corpora.words import word_spans as word_spans
+
 __getattr__, __dir__, __all__ = attach(
-    __name__, {"catalog": ("load_corpus",), "records": ("Corpus", "Sentence"), "location": ("data_root",)}
+    __name__,
+    {
+        "catalog": ("entries", "load_corpus"),
+        "conll": ("read_conll", "write_conll"),
+        "hub": ("from_datasets",),
+        "jsonl": ("read_jsonl",),
+        "location": ("data_root",),
+        "records": ("Corpus", "ReadReport", "Sentence"),
+        "schemes": ("Entity", "entities"),
+        "spans": ("Span", "read_spans"),
+        "tables": ("read_csv",),
+        "words": ("split_words", "word_spans"),
+    },
 )

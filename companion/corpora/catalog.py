@@ -1,32 +1,174 @@
-"""Named corpora."""
+"""Corpora that have a name: the book's own, and public ones by address, digest, licence and the way to read them."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from companion.corpora.conll import read_conll
+from companion.corpora.fetch import PublicFile, candidates, find
+from companion.corpora.files import from_conll
 from companion.corpora.location import data_root
-from companion.corpora.records import Corpus, ReadReport
-from companion.corpora.tally import Tally, count
+from companion.corpora.manifest import verify_file
+from companion.corpora.public import PUBLIC_FILES
+from companion.corpora.records import SPLITS, Corpus
 from companion.errors import DataError
+
+UNER_OPTIONS = {
+    "columns": (3, 5),
+    "word_column": 1,
+    "tag_column": 2,
+    "scheme": "IOB2",
+    "label_map": {"B-OTH": "O", "I-OTH": "O", "B-O": "O"},
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CatalogEntry:
+    """A named corpus: what it is, whose it is, and how to read it.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
+
+    name: str
+    """The name for `load_corpus`."""
+    what: str
+    """What it holds, in a few words."""
+    licence: str
+    """The licence of the data."""
+    citation: str
+    """Whom to cite."""
+    files: Mapping[str, PublicFile] = field(default_factory=dict)
+    """The public files by split; a lone train file is split by rule. Empty for a corpus of this book."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The options of `read_conll`."""
+    sentences: Mapping[str, int] = field(default_factory=dict)
+    """Sentences of each file, as its publisher or a first count gives them."""
+    entities: Mapping[str, int] = field(default_factory=dict)
+    """Entities of each file, as read."""
+
+    @property
+    def where(self) -> str:
+        """`in this package`, `on this machine`, or `download`."""
+        if not self.files:
+            return "in this package"
+        here = all(any(place.is_file() for place in candidates(file)) for file in self.files.values())
+        return "on this machine" if here else "download"
+
+    def summary(self) -> dict[str, str]:
+        """Name, place, licence and content, for a table.
+
+        Taught in: book/walkthroughs/train-a-tagger
+        """
+        return {"name": self.name, "where": self.where, "licence": self.licence, "what": self.what}
+
+    def paths(self) -> dict[str, Path]:
+        """The verified file of each split, downloaded if need be.
+
+        Raises:
+            DataError: a file is missing and cannot be had, or its digest differs.
+
+        Taught in: book/walkthroughs/train-a-tagger
+        """
+        if self.files:
+            return {split: find(file) for split, file in self.files.items()}
+        return {split: verify_file(data_root(), f"{self.name}/{split}.conll") for split in SPLITS}
+
+
+def entries() -> tuple[CatalogEntry, ...]:
+    """All named corpora, the book's own first.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
+    return _ENTRIES
 
 
 def load_corpus(name: str) -> Corpus:
-    """A corpus by name."""
-    tally = Tally()
-    if name == "newsroom":
-        root = data_root() / "newsroom"
-        splits = {split: tuple(read_conll(root / f"{split}.conll", tally=tally)) for split in ("train", "dev", "test")}
-    elif name == "wnut17":
-        root = Path(os.environ["COMPANION_DATA"]) / "wnut17"
-        files = {"train": "wnut17train.conll", "dev": "emerging.dev.conll", "test": "emerging.test.annotated"}
-        splits = {
-            split: tuple(read_conll(root / file, tally=tally, first_label=True, scheme="IOB2"))
-            for split, file in files.items()
-        }
-    else:
-        raise DataError(f"no corpus {name!r}", remedy="choose newsroom or wnut17")
-    kinds = {tag[2:] for rows in splits.values() for sentence in rows for tag in sentence.tags if tag != "O"}
-    report: ReadReport = tally.report({split: count(rows) for split, rows in splits.items()})
-    return Corpus(name=name, types=tuple(sorted(kinds)), report=report, **splits)
+    """The named corpus, every file verified by its digest before it is read.
+
+    Raises:
+        DataError: there is no such name, or a file is missing, altered or cannot be downloaded.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
+    entry = next((entry for entry in _ENTRIES if entry.name == name), None)
+    if entry is None:
+        raise DataError(
+            f"no corpus is called {name!r}",
+            remedy=f"Use one of {', '.join(entry.name for entry in _ENTRIES)}, or read your own file with "
+            "Corpus.from_conll, from_csv or from_jsonl.",
+        )
+    return from_conll(**entry.paths(), name=name, licence=entry.licence, citation=entry.citation, **dict(entry.options))
+
+
+def _crossner(domain: str, what: str, sentences: tuple[int, int, int], entities: tuple[int, int, int]) -> CatalogEntry:
+    return CatalogEntry(
+        name=f"crossner-{domain}",
+        what=f"{what}, fine types, small train, from Wikipedia",
+        licence="MIT",
+        citation="Liu et al. (2021), CrossNER: Evaluating Cross-Domain Named Entity Recognition. AAAI.",
+        files=PUBLIC_FILES[f"crossner-{domain}"],
+        options={"scheme": "IOB2"},
+        sentences=dict(zip(SPLITS, sentences, strict=True)),
+        entities=dict(zip(SPLITS, entities, strict=True)),
+    )
+
+
+_UNER_CITATION = "Mayhew et al. (2024), Universal NER: A Gold-Standard Multilingual Named Entity Recognition Benchmark."
+
+_ENTRIES = (
+    CatalogEntry(
+        name="newsroom",
+        what="PER, ORG, LOC, MISC; news in six beats, written for this book",
+        licence="CC0-1.0",
+        citation="The authors of Supervised Fine-Tuning, Executed: the Newsroom corpus.",
+    ),
+    CatalogEntry(
+        name="wnut17",
+        what="six types, tweets and comments, names that are new",
+        licence="CC BY 4.0",
+        citation="Derczynski, Nichols, van Erp and Limsopatham (2017), Results of the WNUT2017 Shared Task on Novel "
+        "and Emerging Entity Recognition. W-NUT at EMNLP.",
+        files=PUBLIC_FILES["wnut17"],
+        options={"delimiter": "\t", "columns": 2, "scheme": "IOB2", "first_label": True},
+        sentences={"train": 3394, "dev": 1009, "test": 1287},
+        entities={"train": 1975, "dev": 836, "test": 1079},
+    ),
+    CatalogEntry(
+        name="wikigold",
+        what="PER, ORG, LOC, MISC; Wikipedia, one file, split by rule",
+        licence="CC BY 4.0",
+        citation="Balasuriya, Ringland, Nothman, Murphy and Curran (2009), Named Entity Recognition in Wikipedia. "
+        "People's Web at ACL-IJCNLP.",
+        files=PUBLIC_FILES["wikigold"],
+        options={"delimiter": " ", "columns": 2, "scheme": "IOB1"},
+        sentences={"train": 1696},
+        entities={"train": 3558},
+    ),
+    CatalogEntry(
+        name="uner-en-ewt",
+        what="PER, ORG, LOC; English web",
+        licence="CC BY-SA 4.0",
+        citation=_UNER_CITATION,
+        files=PUBLIC_FILES["uner-en-ewt"],
+        options=UNER_OPTIONS,
+        sentences={"train": 12543, "dev": 2001, "test": 2077},
+        entities={"train": 7005, "dev": 966, "test": 1088},
+    ),
+    CatalogEntry(
+        name="uner-zh",
+        what="PER, ORG, LOC; Chinese, simplified characters",
+        licence="CC BY-SA 4.0",
+        citation=_UNER_CITATION,
+        files=PUBLIC_FILES["uner-zh"],
+        options=UNER_OPTIONS,
+        sentences={"train": 3997, "dev": 500, "test": 500},
+        entities={"train": 6118, "dev": 753, "test": 763},
+    ),
+    _crossner("ai", "artificial intelligence", (100, 350, 431), (532, 1549, 1809)),
+    _crossner("literature", "literature", (100, 400, 416), (541, 2130, 2266)),
+    _crossner("music", "music", (100, 380, 465), (648, 2679, 3336)),
+    _crossner("politics", "politics", (200, 541, 651), (1304, 3482, 4209)),
+    _crossner("science", "science", (200, 450, 543), (1075, 2538, 3089)),
+)

@@ -47,7 +47,10 @@ def read_conll(
     is the number of columns a row may have, or several numbers; the first row decides when it is None. `delimiter` is
     a tab, a space, or None to look. `options` are the fields of `TagRules`.
 
-    Raises: DataError with file and line for anything that cannot be read as asked; ConfigError for impossible options.
+    Raises:
+        DataError: with file and line, for anything that cannot be read as asked.
+        ConfigError: impossible options.
+
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
     rules, tally, path = TagRules(**options), tally or Tally(), Path(path)
@@ -70,7 +73,20 @@ def write_conll(path: str | Path, sentences: Iterable[Sentence], *, scheme: str 
 
     `read_conll(path)` gives back the same words, tags and facts; words that contain a space need its `delimiter="\\t"`.
 
-    Raises: DataError for a word, tag or fact that the format cannot hold (a tab, a line end, half a character).
+    Raises:
+        DataError: a word, tag or fact that the format cannot hold (a tab, a line end, half a character).
+
+    Taught in: book/walkthroughs/labels-meet-word-pieces
+    """
+    Path(path).write_bytes(format_conll(sentences, scheme=scheme))
+
+
+def format_conll(sentences: Iterable[Sentence], *, scheme: str = "IOB2") -> bytes:
+    """The bytes of the file that `write_conll` writes.
+
+    Raises:
+        DataError: as `write_conll` does.
+
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
     name = scheme_name(scheme)
@@ -84,10 +100,9 @@ def write_conll(path: str | Path, sentences: Iterable[Sentence], *, scheme: str 
     # A reader takes the first U+FEFF for a byte order mark; a word that begins with one needs a second.
     text = f"\ufeff{text}" if text.startswith("\ufeff") else text
     try:
-        data = text.encode()
+        return text.encode()
     except UnicodeEncodeError as error:
         raise DataError(f"{text[error.start]!r} is half a character and cannot be written as UTF-8") from error
-    Path(path).write_bytes(data)
 
 
 class _Layout:
@@ -191,8 +206,8 @@ def _rows(lines: Sequence[str], layout: _Layout, tally: Tally) -> Iterator[Label
     labels: list[str] = []
     numbers: list[int] = []
     facts: dict[str, str] = {}
-    document: str | None = None
     documents = 0
+    document = "0" if any(_DOCUMENT_ROW.fullmatch(line) for line in lines) else None
     for number, line in enumerate([*lines, ""], start=1):
         starts_document = _DOCUMENT_ROW.fullmatch(line) is not None
         if starts_document or not line.strip(" \t"):

@@ -27,7 +27,10 @@ class TagOptions(TypedDict, total=False):
 class TagRules:
     """How to turn the labels of a file into IOB2.
 
-    Raises: ConfigError for a value outside the allowed ones, DataError for an unknown scheme.
+    Raises:
+        ConfigError: a value outside the allowed ones.
+        DataError: an unknown scheme.
+
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
 
@@ -71,7 +74,9 @@ def settle(
 ) -> Iterator[Sentence]:
     """The sentences of one file, in IOB2; `name` and `unit` form their `source`, as in `train.conll:17`.
 
-    Raises: DataError with file and line for a label that is no tag, a tag that breaks the scheme, an unknown type.
+    Raises:
+        DataError: with file and line, for a label that is no tag, a tag that breaks the scheme, an unknown type.
+
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
     cleaned = [(row, clean(row, rules, tally, path=path, name=name)) for row in rows]
@@ -84,7 +89,9 @@ def settle(
 def clean(row: LabelledRow, rules: TagRules, tally: Tally, *, path: str, name: str) -> tuple[str, ...]:
     """The tags of a row, still in the scheme of the file: first label, label map, spelling.
 
-    Raises: DataError with file and line for a label that is no tag.
+    Raises:
+        DataError: with file and line, for a label that is no tag.
+
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
     tags = []
@@ -104,12 +111,12 @@ def clean(row: LabelledRow, rules: TagRules, tally: Tally, *, path: str, name: s
     return tuple(tags)
 
 
-def settle_scheme(
-    sequences: Iterable[Sequence[str]], rules: TagRules, tally: Tally, *, path: str, name: str
-) -> str:
+def settle_scheme(sequences: Iterable[Sequence[str]], rules: TagRules, tally: Tally, *, path: str, name: str) -> str:
     """The declared scheme, or the one that all the tags of a file show; the decision is noted.
 
-    Raises: DataError when the tags mix two schemes.
+    Raises:
+        DataError: the tags mix two schemes.
+
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
     if rules.scheme is not None:
@@ -129,7 +136,9 @@ def settle_tags(
 ) -> tuple[str, ...]:
     """The tags of one row in IOB2, repaired if the rules say so.
 
-    Raises: DataError with file and line for a tag that breaks the scheme, or a type that is not allowed.
+    Raises:
+        DataError: with file and line, for a tag that breaks the scheme, or a type that is not allowed.
+
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
     for tag, line in zip(tags, row.lines, strict=True):

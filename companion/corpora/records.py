@@ -20,7 +20,9 @@ SPLITS = ("train", "dev", "test")
 class Sentence:
     """Words and their IOB2 tags, one tag per word, and where they stand.
 
-    Raises: DataError when a sentence is empty, a word is empty, or words and tags differ in number.
+    Raises:
+        DataError: a sentence is empty, a word is empty, or words and tags differ in number.
+
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
 
@@ -138,7 +140,7 @@ class Corpus:
         return describe(self)
 
     @classmethod
-    def from_conll(cls, train: str | Path, **options: Any) -> Corpus:  # noqa: ANN401 - forwarded as written
+    def from_conll(cls, train: str | Path, **options: Any) -> Corpus:
         """Read column files; the options are those of `companion.corpora.files.from_conll`.
 
         Taught in: book/walkthroughs/train-a-tagger
@@ -148,7 +150,7 @@ class Corpus:
         return from_conll(train, **options)
 
     @classmethod
-    def from_csv(cls, train: str | Path, **options: Any) -> Corpus:  # noqa: ANN401
+    def from_csv(cls, train: str | Path, **options: Any) -> Corpus:
         """Read CSV files with one word per row; the options are those of `companion.corpora.files.from_csv`.
 
         Taught in: book/walkthroughs/train-a-tagger
@@ -158,7 +160,7 @@ class Corpus:
         return from_csv(train, **options)
 
     @classmethod
-    def from_jsonl(cls, train: str | Path, **options: Any) -> Corpus:  # noqa: ANN401
+    def from_jsonl(cls, train: str | Path, **options: Any) -> Corpus:
         """Read JSONL files with words and tags, or text and spans; see `companion.corpora.files.from_jsonl`.
 
         Taught in: book/walkthroughs/train-a-tagger
@@ -168,7 +170,7 @@ class Corpus:
         return from_jsonl(train, **options)
 
     @classmethod
-    def from_spans(cls, train: Sequence[Mapping[str, Any]], **options: Any) -> Corpus:  # noqa: ANN401
+    def from_spans(cls, train: Sequence[Mapping[str, Any]], **options: Any) -> Corpus:
         """Read texts with character spans from memory; see `companion.corpora.files.from_spans`.
 
         Taught in: book/walkthroughs/train-a-tagger
@@ -178,7 +180,7 @@ class Corpus:
         return from_spans(train, **options)
 
     @classmethod
-    def from_datasets(cls, data: DatasetDict | Dataset, **options: Any) -> Corpus:  # noqa: ANN401
+    def from_datasets(cls, data: DatasetDict | Dataset, **options: Any) -> Corpus:
         """View a `datasets` object without copying it; see `companion.corpora.hub.from_datasets`.
 
         Taught in: book/walkthroughs/train-a-tagger

@@ -35,7 +35,9 @@ class Entity(NamedTuple):
 def scheme_name(scheme: str) -> str:
     """The standard name of a scheme (`BIO` is `IOB2`, `IOBES` is `BIOES`).
 
-    Raises: DataError for a scheme this package does not read.
+    Raises:
+        DataError: a scheme this package does not read.
+
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
     name = _SPELLINGS.get(scheme.upper(), scheme.upper())
@@ -48,7 +50,9 @@ def scheme_name(scheme: str) -> str:
 def parse_tag(tag: str) -> tuple[str, str]:
     """Cut a tag into its prefix and its type: `B-GEO-LOC` is `("B", "GEO-LOC")`, `O` is `("O", "")`.
 
-    Raises: DataError for anything else: no prefix (`PER`), lower case (`b-per`), `B_PER`, `B-`.
+    Raises:
+        DataError: anything else: no prefix (`PER`), lower case (`b-per`), `B_PER`, `B-`.
+
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
     if tag == "O":
@@ -69,7 +73,9 @@ def entities(tags: Sequence[str], *, scheme: str = "IOB2", strict: bool = True) 
     Strict: only well-formed entities of the scheme count, as in seqeval's `mode="strict"`. Lenient: an entity also
     starts where an `I-` follows `O` or another type, as in conlleval and seqeval's default mode.
 
-    Raises: DataError for a string that is no tag, or a prefix the scheme does not have (strict only).
+    Raises:
+        DataError: a string that is no tag, or a prefix the scheme does not have (strict only).
+
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
     name = scheme_name(scheme)
@@ -88,7 +94,9 @@ def validate(tags: Sequence[str], *, scheme: str = "IOB2") -> list[int]:
     IOB2: an `I-X` that does not follow `B-X` or `I-X`. IOB1: a `B-X` that separates nothing. BIOES: every tag of an
     entity that does not run from `B-` to `E-`, or is not one `S-`.
 
-    Raises: DataError for a string that is no tag, or a prefix the scheme does not have.
+    Raises:
+        DataError: a string that is no tag, or a prefix the scheme does not have.
+
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
     name = scheme_name(scheme)
@@ -108,7 +116,9 @@ def validate(tags: Sequence[str], *, scheme: str = "IOB2") -> list[int]:
 def convert(tags: Sequence[str], source: str, target: str) -> list[str]:
     """Spell the same entities in another scheme; nothing is lost and nothing is guessed.
 
-    Raises: DataError naming the position when the tags break the source scheme (repair them first).
+    Raises:
+        DataError: naming the position when the tags break the source scheme (repair them first).
+
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
     broken = validate(tags, scheme=source)
@@ -125,7 +135,9 @@ def repair(tags: Sequence[str], *, scheme: str = "IOB2") -> tuple[list[str], int
 
     An `I-X` that continues nothing becomes `B-X`, which is what conlleval assumes. No entity word becomes `O`.
 
-    Raises: DataError for a string that is no tag, or a prefix the scheme does not have.
+    Raises:
+        DataError: a string that is no tag, or a prefix the scheme does not have.
+
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
     broken = len(validate(tags, scheme=scheme))
@@ -135,7 +147,9 @@ def repair(tags: Sequence[str], *, scheme: str = "IOB2") -> tuple[list[str], int
 def spell(found: Iterable[Entity], length: int, *, scheme: str = "IOB2") -> list[str]:
     """The tags of `length` words that spell these entities, which must not overlap.
 
-    Raises: DataError for an entity that is empty, leaves the sentence or overlaps another.
+    Raises:
+        DataError: an entity that is empty, leaves the sentence or overlaps another.
+
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
     name = scheme_name(scheme)
@@ -165,7 +179,9 @@ def detect(sequences: Iterable[Sequence[str]]) -> str:
     `E-` or `S-` (`L-`, `U-`) anywhere means BIOES (BILOU). Otherwise a file in which some `I-` opens an entity, and
     no `B-` stands where IOB1 would not need it, is IOB1; everything else is IOB2, well-formed or not.
 
-    Raises: DataError for a string that is no tag, or a file that mixes the BIOES and BILOU letters.
+    Raises:
+        DataError: a string that is no tag, or a file that mixes the BIOES and BILOU letters.
+
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
     letters: set[str] = set()
@@ -197,7 +213,7 @@ def _check_prefixes(tags: Sequence[str], name: str) -> None:
         if tag != "O" and tag[0] not in PREFIXES[name]:
             raise DataError(
                 f"word {position + 1}: {tag!r} has a prefix that {name} does not have",
-                remedy=f"{name} knows the prefixes {', '.join(PREFIXES[name])}; declare another scheme, or map the tag.",
+                remedy=f"{name} knows {', '.join(PREFIXES[name])}; declare another scheme, or map the tag.",
             )
 
 

@@ -37,7 +37,8 @@ class Tally:
 
         Taught in: book/walkthroughs/labels-meet-word-pieces
         """
-        self.skipped[kind] += number
+        if number:
+            self.skipped[kind] += number
 
     def note(self, text: str) -> None:
         """Keep a decision in words, once.

@@ -20,7 +20,9 @@ _LOOK = 4096
 def read_bytes(path: str | Path) -> bytes:
     """The bytes of a file.
 
-    Raises: DataError when there is no such file, or it cannot be read.
+    Raises:
+        DataError: there is no such file, or it cannot be read.
+
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
     try:
@@ -36,8 +38,10 @@ def read_bytes(path: str | Path) -> bytes:
 def read_text(path: str | Path, *, encoding: str = "utf-8") -> str:
     """The text of a file, without a leading byte order mark; every other character is kept as it is.
 
-    Raises: DataError when the file is missing, or holds a byte that the encoding does not allow: it names the byte,
-    its offset and its line.
+    Raises:
+        DataError: the file is missing, or holds a byte that the encoding does not allow: it names the byte, its
+            offset and its line.
+
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
     data = whole = read_bytes(path)

@@ -66,7 +66,7 @@ _WORD = re.compile(
     r"(?<![a0mj'])(?:am*\.){2,}"
     r"|[a0][a0mj]*(?:'[a0][a0mj]*|(?<=0)[.,:](?=0)[a0][a0mj]*)*"
     r"|c[mj]*"
-    r"|[^smj](?:m*j?(?<=j)[^s]|m|j)*"
+    r"|[^smj](?:[mj]|(?<=j)[^s])*"
     r"|[mj]+"
 )
 _CLITIC = re.compile(rf"[{_APOSTROPHES}](?:s|m|d|ll|re|ve)\Z", re.IGNORECASE)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from companion.corpora.records import Sentence
 from companion.corpora.schemes import entities
-from companion.corpora.spans import split_words
+from companion.corpora.words import word_spans
 from companion.errors import DataError
 from companion.tasks.tokens import TokenTask
 
@@ -63,7 +63,7 @@ class Predictor:
         for number, text in enumerate(texts, start=1):
             if not isinstance(text, str):
                 raise DataError(f"text {number} is a {type(text).__name__}", remedy="give strings")
-        spans = [split_words(text) for text in texts]
+        spans = [word_spans(text) for text in texts]
         filled = [index for index, words in enumerate(spans) if words]
         words = [[texts[index][start:end] for start, end in spans[index]] for index in filled]
         found: list[list[FoundEntity]] = [[] for _ in texts]

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from companion.tasks.tokens import TokenTask
 
 NAME = "label-arms"
-ARMS = ("aligned", "aligned-padding-as-O", "misaligned", "misaligned-padding-as-O")
+ARMS = ("aligned", "aligned-padding-as-O", "misaligned-padding-as-O")
 SEEDS = (0, 1, 2, 3, 4)
 GRID = 128
-UPDATES = 120
+UPDATES = 100
+SCORED = 300
+"""How many dev sentences the padded grid is scored on: forward passes over padding are slow."""
 BATCH_SIZE = 16
 LEARNING_RATE = 1e-4
 
@@ -72,7 +74,7 @@ def misaligned_windows(task: TokenTask, sentences: Sequence[Sentence], *, max_le
 
 
 def arm_batches(arm: str, task: TokenTask, sentences: Sequence[Sentence], *, batch_size: int) -> TokenBatches:
-    """The batch source of one arm: the only thing in which the arms differ."""
+    """The batch source of one arm, the only thing in which the arms differ; "misaligned" leaves padding alone."""
     if arm.startswith("misaligned"):
         windows = misaligned_windows(task, sentences)
     else:
@@ -102,7 +104,7 @@ def run(profile: str = "fast", root: Path = Path("records"), say: Callable[[str]
     """Measure every cell without a record: all arms and seeds on WNUT-17, or (fast) two arms, 4 updates, Newsroom."""
     full = profile == "full"
     corpus = "wnut17" if full else "newsroom"
-    arms, seeds = (ARMS, SEEDS) if full else (ARMS[::3], SEEDS[:1])
+    arms, seeds = (ARMS, SEEDS) if full else (ARMS[::2], SEEDS[:1])
     cells = [{"corpus": corpus, "arm": arm, "seed": seed} for seed in seeds for arm in arms]
     updates = UPDATES if full else 4
     command = f"companion experiments {NAME} --profile {profile}"
@@ -125,7 +127,7 @@ def measure(*, corpus: str, arm: str, seed: int, updates: int) -> dict[str, Any]
     batches = arm_batches(arm, task, data.train, batch_size=BATCH_SIZE)
     run = train(task.model(seed=seed), batches, task.objective, config, say=lambda line: None)
     report = task.evaluator(data.dev).report(run.model, bootstrap=0)
-    accuracy, always_o = grid_accuracy(run.model, task, data.dev)
+    accuracy, always_o = grid_accuracy(run.model, task, data.dev[:SCORED])
     return {
         "entity_f1": report.entity_f1 or 0.0,
         "predicted_entities": report.micro.predicted,

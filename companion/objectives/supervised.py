@@ -56,7 +56,7 @@ class TokenCrossEntropy:
 
     def __repr__(self) -> str:
         return (
-            f"TokenCrossEntropy(part={self.part!r}, weights={dict(self.weights)}, class_weights={self.class_weights}, "
+            f"{type(self).__name__}(part={self.part!r}, weights={dict(self.weights)}, class_weights={self.class_weights}, "
             f"label_smoothing={self.label_smoothing})"
         )
 

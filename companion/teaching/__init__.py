@@ -4,72 +4,40 @@ Verbs (`claim`, `predict`, `parity`, `show`, `check`) display at once and return
 `tagged_sentence`, `label_table`, `Explore`) are pieces that a notebook displays when they stand last in a cell.
 """
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from companion._lazy import attach
 
 if TYPE_CHECKING:
-    from companion.teaching import exercises, figures
-    from companion.teaching.agreement import parity
-    from companion.teaching.claims import claim
-    from companion.teaching.exercises import check
-    from companion.teaching.explore import Explore
-    from companion.teaching.figures import figure
-    from companion.teaching.listing import show
-    from companion.teaching.notebook import start
-    from companion.teaching.predictions import predict
-    from companion.teaching.refresh import refresh_shown
-    from companion.teaching.sentences import tagged_sentence
-    from companion.teaching.solutions import run_solutions
-    from companion.teaching.strips import token_strip
-    from companion.teaching.tables import label_table
+    from companion.teaching.agreement import parity as parity
+    from companion.teaching.claims import claim as claim
+    from companion.teaching.exercises import check as check
+    from companion.teaching.explore import Explore as Explore
+    from companion.teaching.figures import figure as figure
+    from companion.teaching.listing import show as show
+    from companion.teaching.notebook import start as start
+    from companion.teaching.predictions import predict as predict
+    from companion.teaching.refresh import refresh_shown as refresh_shown
+    from companion.teaching.sentences import tagged_sentence as tagged_sentence
+    from companion.teaching.solutions import run_solutions as run_solutions
+    from companion.teaching.strips import token_strip as token_strip
+    from companion.teaching.tables import label_table as label_table
 
-_HOMES = {
-    "Explore": "explore",
-    "check": "exercises",
-    "claim": "claims",
-    "figure": "figures",
-    "label_table": "tables",
-    "parity": "agreement",
-    "predict": "predictions",
-    "refresh_shown": "refresh",
-    "run_solutions": "solutions",
-    "show": "listing",
-    "start": "notebook",
-    "tagged_sentence": "sentences",
-    "token_strip": "strips",
-}
-_MODULES = ("exercises", "figures")
-
-__all__ = [
-    "Explore",
-    "check",
-    "claim",
-    "exercises",
-    "figure",
-    "figures",
-    "label_table",
-    "parity",
-    "predict",
-    "refresh_shown",
-    "run_solutions",
-    "show",
-    "start",
-    "tagged_sentence",
-    "token_strip",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    if name in _HOMES:
-        value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "agreement": ("parity",),
+        "claims": ("claim",),
+        "exercises": ("check",),
+        "explore": ("Explore",),
+        "figures": ("figure",),
+        "listing": ("show",),
+        "notebook": ("start",),
+        "predictions": ("predict",),
+        "refresh": ("refresh_shown",),
+        "sentences": ("tagged_sentence",),
+        "solutions": ("run_solutions",),
+        "strips": ("token_strip",),
+        "tables": ("label_table",),
+    },
+)

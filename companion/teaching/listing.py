@@ -20,9 +20,10 @@ _CSS = """
 .ftc.ftc-listing figcaption.ftc-place{margin:0;padding:.35em .9em;font:inherit;font-size:.84em;
 color:var(--ftc-muted);border-bottom:1px solid var(--ftc-line);text-align:left}
 .ftc.ftc-listing pre.ftc-source.ftc-source{margin:0;padding:.7em .9em;overflow-x:auto;background:none;
-border:0;border-radius:0;color:var(--ftc-text);box-shadow:none;font-size:.84em;line-height:1.5;white-space:pre;overflow-wrap:normal}
-.ftc.ftc-listing code{white-space:inherit;font-size:1em;font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,
-"DejaVu Sans Mono",monospace}
+border:0;border-radius:0;color:var(--ftc-text);box-shadow:none;font-size:.84em;line-height:1.5;
+white-space:pre;overflow-wrap:normal}
+.ftc.ftc-listing.ftc-listing .ftc-source code{white-space:inherit;font-size:1em;
+font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 .ftc.ftc-listing .k{color:var(--ftc-code-keyword)}
 .ftc.ftc-listing .n{color:var(--ftc-code-name)}
 .ftc.ftc-listing .s{color:var(--ftc-code-string)}

@@ -35,7 +35,8 @@ def start(profile: str = "fast", *, threads: int = 1) -> None:
 
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("highest")
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # The same switch as use_deterministic_algorithms(warn_only=True), which also imports a compiler for two seconds.
+    torch.set_deterministic_debug_mode("warn")
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.allow_tf32 = False
     _silence_loaded_libraries()

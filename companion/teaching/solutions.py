@@ -5,7 +5,7 @@
 How a notebook is written so that this can be proved without executing all of it:
 
 * A starter cell is tagged `starter` and `exercise-NAME`, holds what the reader edits, and ends with its
-  `exercises.check(…)` call.
+  `teaching.check(…)` call.
 * The solution is the one ```python block inside `<details>` of the first Markdown cell after it that has `<details>`,
   before the next starter. It redefines names of the starter; it does not repeat the check.
 * Starter and solution depend only on cells tagged `setup` or `exercise-setup` that stand above. Only these are run,
@@ -25,6 +25,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -84,13 +85,13 @@ def find_exercises(notebook_path: str | Path) -> list[Exercise]:
     cells = read_cells(path)
     starters = [cell for cell in cells if "starter" in cell.tags]
     found = []
-    for cell, following in zip(starters, [*starters[1:], None], strict=True):
+    bounds = pairwise([*(cell.position for cell in starters), len(cells)])
+    for cell, (begin, end) in zip(starters, bounds, strict=True):
         names = sorted(tag for tag in cell.tags if tag.startswith("exercise-") and tag != "exercise-setup")
         if len(names) != 1 or names[0] in {exercise.name for exercise in found}:
             raise _wrong(path, cell, "needs one tag of its own that names it", "Tag it exercise-1, exercise-2, ….")
         checks = _checks(path, cell)
-        end = following.position if following else len(cells)
-        solution = _solution(path, cell, cells[cell.position + 1 : end])
+        solution = _solution(path, cell, cells[begin + 1 : end])
         found.append(
             Exercise(name=names[0], starter=cell.source, solution=solution, checks=checks, position=cell.position)
         )
@@ -139,7 +140,7 @@ def _checks(path: Path, cell: Cell) -> str:
         raise _wrong(path, cell, f"does not parse: {error.msg}", "A starter runs as it is.") from error
     calls = [node for node in tree.body if isinstance(node, ast.Expr) and _is_check(node.value)]
     if not calls:
-        raise _wrong(path, cell, "calls no check", "End it with exercises.check(title, tests).")
+        raise _wrong(path, cell, "calls no check", "End it with teaching.check(title, tests).")
     return "\n".join(ast.unparse(call) for call in calls)
 
 
@@ -194,7 +195,7 @@ def _said(source: str, module: ModuleType) -> str:
     try:
         with contextlib.redirect_stdout(heard):
             _run(source, module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return f"raised {type(error).__name__}: {error}"
     return (heard.getvalue().strip().splitlines() or ["nothing"])[-1]
 
@@ -208,21 +209,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.one:
         print(json.dumps([asdict(proof) for proof in _prove(options.paths[0])]))
         return 0
-    proofs = failures = 0
+    proofs = failures = without = 0
     for path in notebooks_below(options.paths):
         try:
-            found = run_solutions(path)
+            found = run_solutions(path) if find_exercises(path) else []
         except CompanionError as error:
             print(error)
             failures += 1
             continue
-        proofs += len(found)
+        proofs, without = proofs + len(found), without + (not found)
         for proof in found:
             failures += not proof.holds
             print(f"{path} {proof.name}: {'proved' if proof.holds else 'FAILS'}")
             if not proof.holds:
                 print(f"  starter:  {proof.starter_said}\n  solution: {proof.solution_said}")
-    print(f"{proofs} exercises run, {failures} problems")
+    print(f"{proofs} exercises run, {failures} problems, {without} notebooks without exercises")
     return 1 if failures or not proofs else 0
 
 

@@ -51,7 +51,7 @@ _BASE = (
     ".ftc{color:var(--ftc-text);background:var(--ftc-surface);max-width:100%;margin:.35em 0;"
     "font-size:.95em;line-height:1.5;overflow-wrap:anywhere;color-scheme:inherit}"
     ".ftc .ftc-unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}"
-    ".ftc.ftc code{font-size:.92em;background:none;border:0;padding:0;color:inherit;white-space:pre-wrap}"
+    ".ftc.ftc.ftc code{font-size:.92em;background:none;border:0;padding:0;color:inherit;white-space:pre-wrap}"
 )
 
 

@@ -13,7 +13,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from companion.errors import CheckpointError
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MANIFEST = "manifest.json"
+LOCK = "lock"
 SCHEMA = 1
 
 
@@ -32,6 +33,34 @@ class Checkpoints:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._lock: IO[str] | None = None
+
+    def open(self) -> None:
+        """Make the folder and keep other processes out of it until `close`, or until this process ends.
+
+        Raises:
+            CheckpointError: the folder cannot be written, or another process is training in it.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.folder / LOCK).open("w")
+        except OSError as error:
+            raise CheckpointError(
+                f"the run folder cannot be written: {error}", file=self.folder, remedy="choose another run folder"
+            ) from error
+        try:
+            _hold(self._lock)
+        except OSError as error:
+            raise CheckpointError(
+                "another process is training in this run folder",
+                file=self.folder,
+                remedy="wait until it has finished, or choose another run folder",
+            ) from error
+
+    def close(self) -> None:
+        """Let other processes in."""
+        if self._lock is not None:
+            self._lock.close()
 
     def path(self, step: int) -> Path:
         """Where the checkpoint of this step lies, or will lie."""
@@ -39,7 +68,7 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """The steps that have a finished folder, oldest first."""
-        found = self.folder.glob("step-????????") if self.folder.is_dir() else []
+        found = self.folder.glob(f"step-{'[0-9]' * 8}") if self.folder.is_dir() else []
         return sorted(int(path.name.removeprefix("step-")) for path in found if path.is_dir())
 
     def save(
@@ -53,16 +82,17 @@ class Checkpoints:
         Raises:
             CheckpointError: the folder cannot be written; what was there before is untouched.
         """
+        from safetensors import SafetensorError
+
         target = self.path(step)
         temporary = self.folder / f"{target.name}.tmp-{os.getpid()}"
         try:
-            if target.exists():
-                shutil.rmtree(target)
             temporary.mkdir(parents=True)
             _write_files(temporary, tensors, documents)
+            _remove(target)
             temporary.rename(target)
             _sync(self.folder)
-        except OSError as error:
+        except (OSError, SafetensorError) as error:
             shutil.rmtree(temporary, ignore_errors=True)
             raise CheckpointError(
                 f"the checkpoint of step {step} cannot be written: {error}",
@@ -72,17 +102,17 @@ class Checkpoints:
         verify_checkpoint(target)
         for other in self.steps():
             if other != step and other not in keep:
-                shutil.rmtree(self.path(other))
+                _remove(self.path(other))
         return target
 
     def newest(self) -> tuple[Path | None, list[str]]:
-        """The newest checkpoint that verifies, and what is wrong with each newer one; left-over pieces are removed."""
+        """The newest checkpoint that can be read, and what is wrong with newer ones; unfinished ones are removed."""
         problems = []
         for leftover in self.folder.glob("step-*.tmp-*") if self.folder.is_dir() else []:
             shutil.rmtree(leftover, ignore_errors=True)
         for step in reversed(self.steps()):
             try:
-                verify_checkpoint(self.path(step))
+                read_checkpoint(self.path(step))
             except CheckpointError as error:
                 problems.append(str(error))
             else:
@@ -98,6 +128,8 @@ def verify_checkpoint(folder: Path) -> dict[str, Any]:
 
     Taught in: book/walkthroughs/train-a-tagger
     """
+    if folder.is_symlink():
+        raise CheckpointError("is a link, not a folder", file=folder, remedy=_older(folder))
     manifest = _read_manifest(folder)
     listed = manifest["files"]
     present = {path.name for path in folder.iterdir()} - {MANIFEST}
@@ -119,14 +151,26 @@ def verify_checkpoint(folder: Path) -> dict[str, Any]:
 
 
 def read_checkpoint(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
-    """The tensors and documents of a checkpoint by file name, after verifying it."""
+    """The tensors and documents of a checkpoint by file name, after verifying it.
+
+    Raises:
+        CheckpointError: it does not verify, or a file is neither safetensors nor JSON.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    names = verify_checkpoint(folder)["files"]
-    tensors = {name: load_file(folder / name) for name in names if name.endswith(".safetensors")}
-    documents = {
-        name: json.loads((folder / name).read_text(encoding="utf-8")) for name in names if name.endswith(".json")
-    }
+    tensors: dict[str, dict[str, Tensor]] = {}
+    documents: dict[str, Any] = {}
+    for name in verify_checkpoint(folder)["files"]:
+        try:
+            if name.endswith(".safetensors"):
+                tensors[name] = load_file(folder / name)
+            else:
+                documents[name] = _read_json(folder / name)
+        except (OSError, ValueError, RecursionError, SafetensorError) as error:
+            raise CheckpointError(
+                f"cannot be read ({type(error).__name__}: {error})", file=folder / name, remedy=_older(folder)
+            ) from error
     return tensors, documents
 
 
@@ -159,10 +203,12 @@ def _write_files(folder: Path, tensors: Mapping[str, Mapping[str, Tensor]], docu
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        files = manifest["files"]
-        sound = all({"bytes", "sha256"} == set(entry) for entry in files.values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        manifest = _read_json(path)
+        sound = all(
+            {"bytes": int, "sha256": str} == {key: type(value) for key, value in entry.items()}
+            for entry in manifest["files"].values()
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(
             f"is missing or unreadable ({type(error).__name__})", file=path, remedy=_older(folder)
         ) from error
@@ -173,6 +219,29 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
             remedy="use the version of the package that wrote it, or start a new run folder",
         )
     return manifest
+
+
+def _read_json(path: Path) -> Any:
+    def refuse(name: str) -> None:
+        raise ValueError(f"{name} is no number")
+
+    return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
+
+
+def _hold(lock: IO[str]) -> None:
+    """Lock an open file. The system frees it when the process ends, however it ends, so no lock is ever stale."""
+    try:
+        import fcntl
+    except ImportError:  # on Windows, where an open file cannot be replaced by another process anyway
+        return
+    fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _older(folder: Path) -> str:

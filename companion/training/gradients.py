@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from companion.errors import NonFiniteError, ObjectiveError
 from companion.randomness import torch_stream
-from companion.training.pieces import Piece, collate, rows_of
+from companion.training.pieces import rows_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from companion.encoding.contract import BatchSource
-    from companion.objectives.contract import Objective
+    from companion.objectives.contract import Batch, Objective
     from companion.training.optimizer import Named
     from companion.training.parallel import Processes
     from companion.training.resolve import Resolved
@@ -37,8 +37,7 @@ class Gradient:
 def accumulate_gradient(
     model: nn.Module,
     objective: Objective,
-    source: BatchSource,
-    pieces: list[Piece],
+    batches: list[Batch],
     named: Named,
     *,
     settings: Resolved,
@@ -46,49 +45,58 @@ def accumulate_gradient(
     place: tuple[int, int],
     scale: float = 1.0,
 ) -> Gradient:
-    """Run every piece forward and backward and sum the gradients over processes.
+    """Run every piece of this process forward and backward and sum the gradients over processes.
 
     The counts of all pieces and processes are added up first, and each summed loss is divided by its total: a mean of
     means would weight a label by how few neighbours it happened to have. `place` is (epoch, update).
 
     Raises:
-        ObjectiveError: the loss is no sum over rows but the update is split.
+        ObjectiveError: the loss is no sum over rows but the update is split, or the objective breaks its contract.
 
     Taught in: book/walkthroughs/train-a-tagger
     """
     device, rank = settings.device, processes.rank
-    batches = [collate(source, piece) for piece in pieces]
-    if not getattr(objective, "row_additive", True) and (len(pieces) > 1 or processes.world > 1):
+    if not getattr(objective, "row_additive", True) and (len(batches) > 1 or processes.world > 1):
         raise ObjectiveError(
-            f"{type(objective).__name__} is no sum over rows, but the update is split into {len(pieces)} pieces "
+            f"{type(objective).__name__} is no sum over rows, but the update is split into {len(batches)} pieces "
             f"on {processes.world} processes",
             remedy="use one process and a piece_budget that holds the whole update, or a smaller batch_size",
         )
-    totals = _sum_by_name([objective.counts(batch) for batch in batches], objective.weights, processes, device)
+    counts = [_terms(objective.counts(batch), objective.weights, "counts") for batch in batches]
+    totals = _sum_by_name(counts, objective.weights, processes, device)
+    for name, total in totals.items():
+        if not 0 <= total < float("inf"):
+            raise ObjectiveError(f"the count of {name!r} is {total}", remedy="count labels, or add up weights ≥ 0")
     shares = {name: objective.weights[name] / total for name, total in totals.items() if total > 0}
     sums: list[Mapping[str, Tensor]] = []
     merge = getattr(objective, "combine", None)
     per_term = {name: _zeros(named) for name in shares} if merge is not None else None
-    for index, batch in enumerate(batches):
+    touched = torch.zeros(len(named))
+    for index, (batch, counted) in enumerate(zip(batches, counts, strict=True)):
         batch = {part: {key: value.to(device) for key, value in group.items()} for part, group in batch.items()}
         with torch_stream(device, settings.config.seed, "forward", *place, index, rank):
             with torch.autocast(device.type, settings.autocast, enabled=settings.autocast is not None):
-                losses = {name: loss for name, loss in objective(model, batch).items() if name in shares}
+                losses = _terms(objective(model, batch), objective.weights, "the objective")
+            losses = {name: loss for name, loss in _check_losses(losses, counted).items() if name in shares}
+            trained = {name: loss for name, loss in losses.items() if loss.requires_grad}
             if per_term is not None:
-                _add_per_term(per_term, losses, shares, named, scale)
-            elif losses:
-                (sum(shares[name] * loss for name, loss in losses.items()) * scale).backward()
+                touched += _add_per_term(per_term, trained, shares, named, scale)
+            elif trained:
+                (sum(shares[name] * loss for name, loss in trained.items()) * scale).backward()
         sums.append({name: loss.detach() for name, loss in losses.items()})
     if per_term is not None:
-        merged = merge({name: processes.sum(flat) for name, flat in per_term.items()})
-        _write(named, merged, torch.ones(len(named)))
+        _write(named, _merge(merge, per_term, named, processes), processes.sum(touched.to(device)))
     else:
         _sum_gradients(named, processes)
+    if shares and all(parameter.grad is None for _, parameter in named):
+        raise ObjectiveError(
+            "the loss depends on no trainable parameter", remedy="compute it from the model's output, without detach()"
+        )
     summed = _sum_by_name(sums, shares, processes, device)
     means = {name: summed[name] / totals[name] for name in shares}
     return Gradient(
         terms=means,
-        loss=sum(objective.weights[name] * mean for name, mean in means.items()),
+        loss=sum((objective.weights[name] * mean for name, mean in means.items()), 0.0),
         empty=tuple(name for name in objective.weights if name not in shares),
     )
 
@@ -99,12 +107,44 @@ def check_finite(gradient: Gradient, norm: float, window: Mapping[str, list[int]
     Raises:
         NonFiniteError: the loss or the gradient's norm is not a finite number; it names the rows.
     """
-    if not torch.isfinite(torch.tensor([gradient.loss, norm])).all():
+    if not (math.isfinite(gradient.loss) and math.isfinite(norm)):
         raise NonFiniteError(
             f"update {step}: the loss is {gradient.loss:g} and the gradient's norm {norm:g}; no step was taken "
             f"({'; '.join(rows_of(window))})",
             remedy="look at these rows, lower the learning rate, or train in fp32; the last checkpoint is intact",
         )
+
+
+def _terms(values: Mapping[str, Any], weights: Mapping[str, float], giver: str) -> Mapping[str, Any]:
+    """What the objective gave, if it names the terms as the contract says."""
+    if not isinstance(values, Mapping):
+        raise ObjectiveError(
+            f"{giver} returned a {type(values).__name__}, not one value per term",
+            remedy=f"return a dictionary with {' and '.join(map(repr, weights))}",
+        )
+    for name in values:
+        if name not in weights:
+            raise ObjectiveError(
+                f"{giver} returned a term {name!r} without a weight",
+                remedy=f"name every term in the objective's weights ({', '.join(weights)})",
+            )
+    return values
+
+
+def _check_losses(losses: Mapping[str, Tensor], counted: Mapping[str, float]) -> Mapping[str, Tensor]:
+    """The losses, if there is a scalar for each term that counts something."""
+    for name, loss in losses.items():
+        if not isinstance(loss, torch.Tensor) or loss.dim() > 0:
+            raise ObjectiveError(
+                f"the loss of {name!r} is no scalar tensor", remedy="return the sum over the rows, not one loss per row"
+            )
+    for name, count in counted.items():
+        if count > 0 and name not in losses:
+            raise ObjectiveError(
+                f"the objective counts {count:g} for {name!r} but returns no loss for it (only: {', '.join(losses)})",
+                remedy="return a loss for every term that is counted",
+            )
+    return losses
 
 
 def _sum_by_name(
@@ -117,12 +157,6 @@ def _sum_by_name(
     dtype = torch.float32 if device.type == "mps" else torch.float64
     totals = torch.zeros(len(names), dtype=dtype, device=device)
     for part in parts:
-        unknown = set(part) - set(names)
-        if unknown:
-            raise ObjectiveError(
-                f"the objective returns a term {sorted(unknown)[0]!r} without a weight",
-                remedy="name every term in the objective's weights",
-            )
         for index, name in enumerate(names):
             if name in part:
                 totals[index] += part[name]
@@ -149,7 +183,7 @@ def _write(named: Named, flat: Tensor, present: Tensor) -> None:
     start = 0
     for (_, parameter), there in zip(named, present.tolist(), strict=True):
         size = parameter.numel()
-        parameter.grad = flat[start : start + size].view_as(parameter).clone() if there else None
+        parameter.grad = flat[start : start + size].view_as(parameter).to(parameter.dtype, copy=True) if there else None
         start += size
 
 
@@ -159,13 +193,29 @@ def _zeros(named: Named) -> Tensor:
 
 def _add_per_term(
     buffers: dict[str, Tensor], losses: Mapping[str, Tensor], shares: Mapping[str, float], named: Named, scale: float
-) -> None:
-    """Add each term's own flat gradient to its buffer, for objectives that merge gradients rather than losses."""
+) -> Tensor:
+    """Add each term's own flat gradient to its buffer, and return which parameters have one at all."""
+    touched = torch.zeros(len(named))
     parameters = [parameter for _, parameter in named]
     for name, loss in losses.items():
         pieces = torch.autograd.grad(shares[name] * loss * scale, parameters, retain_graph=True, allow_unused=True)
         start = 0
-        for parameter, piece in zip(parameters, pieces, strict=True):
+        for index, (parameter, piece) in enumerate(zip(parameters, pieces, strict=True)):
             if piece is not None:
                 buffers[name][start : start + parameter.numel()] += piece.reshape(-1)
+                touched[index] = 1
             start += parameter.numel()
+    return touched
+
+
+def _merge(
+    combine: Callable[[dict[str, Tensor]], Tensor], per_term: dict[str, Tensor], named: Named, processes: Processes
+) -> Tensor:
+    """The one gradient that the objective makes of its terms' gradients."""
+    merged = combine({name: processes.sum(flat) for name, flat in per_term.items()}) if per_term else _zeros(named)
+    size = sum(parameter.numel() for _, parameter in named)
+    if merged.shape != (size,):
+        raise ObjectiveError(
+            f"combine returned a gradient of shape {tuple(merged.shape)}", remedy=f"return one of shape ({size},)"
+        )
+    return merged

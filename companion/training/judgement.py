@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import torch
 
-from companion.errors import ConfigError, NonFiniteError
+from companion.errors import ConfigError
 from companion.randomness import torch_stream
 
 if TYPE_CHECKING:
@@ -19,41 +20,62 @@ if TYPE_CHECKING:
 
 Evaluator = Callable[["nn.Module"], "Mapping[str, float] | float"]
 HIGHER = ("f1", "accuracy", "precision", "recall", "bleu", "auc", "score")
+UNNAMED = "value"
 LOWER = ("loss", "error", "perplexity", "rmse", "mse")
+
+
+def check_evaluation(evaluate: Evaluator | None, config: TrainConfig) -> None:
+    """Refuse before the first update what an evaluation would stumble over later.
+
+    Raises:
+        ConfigError: settings of an evaluation without one, or a named metric of unknown direction.
+    """
+    if evaluate is None:
+        for name in ("evaluate_every", "metric", "greater_is_better", "patience"):
+            if getattr(config, name) is not None:
+                raise ConfigError(
+                    f"{name} is {getattr(config, name)!r}, but there is no evaluation",
+                    remedy="give train(evaluate=...)",
+                )
+        return
+    name = config.metric or getattr(evaluate, "metric", None)
+    if name is not None:
+        _direction(name, evaluate, config)
 
 
 def evaluate_model(model: nn.Module, evaluate: Evaluator, config: TrainConfig, step: int) -> dict[str, float]:
     """Run the evaluator in evaluation mode without gradients; the training mode is put back afterwards.
 
-    It runs on a random stream of its own, so that whatever it draws cannot disturb training or the caller.
+    It runs on a random stream of its own, so that whatever it draws cannot disturb training or the caller. What is not
+    a number is left out, and so is what is not finite: a score that is 0/0 has nothing to log or to compare.
     """
     was_training = model.training
     model.eval()
     try:
-        with torch.no_grad(), torch_stream("cpu", config.seed, "evaluate", step):
+        with torch.no_grad(), torch_stream(config.device, config.seed, "evaluate", step):
             values = evaluate(model)
     finally:
         model.train(was_training)
-    numbers = values if isinstance(values, Mapping) else {config.metric or "score": values}
-    return {name: float(value) for name, value in numbers.items() if isinstance(value, int | float)}
+    name = config.metric or getattr(evaluate, "metric", None) or UNNAMED
+    numbers = values if isinstance(values, Mapping) else {name: values}
+    return {name: float(value) for name, value in numbers.items() if _is_number(value) and math.isfinite(value)}
 
 
 def judge(state: State, values: Mapping[str, float], evaluate: Evaluator, config: TrainConfig) -> bool:
     """Note the evaluation in the state and return whether it is the best so far; a tie keeps the earlier one.
 
     Raises:
-        ConfigError: the metric is not among the numbers, or its direction is unknown.
-        NonFiniteError: the metric is not a finite number.
+        ConfigError: the metric is not among the finite numbers, or its direction is unknown.
     """
     name = config.metric or getattr(evaluate, "metric", None) or (next(iter(values)) if len(values) == 1 else None)
     if name not in values:
+        found = ", ".join(values) or "no finite number"
         raise ConfigError(
-            f"the evaluation gives {', '.join(values) or 'nothing'}, not the metric {name!r}",
-            remedy="set TrainConfig(metric=...) to one of them",
+            f"update {state.step}: the evaluation gives {found}"
+            + (f", not the metric {name!r}" if name else "; which of them decides what is best is not said"),
+            remedy="set TrainConfig(metric=...) to one of its finite numbers, or look at the evaluator",
         )
     value, greater = values[name], _direction(name, evaluate, config)
-    if not math.isfinite(value):
-        raise NonFiniteError(f"update {state.step}: the metric {name} is {value:g}", remedy="look at the evaluator")
     state.evaluations.append({"step": state.step, **values})
     gain = math.inf if state.best_value is None else (value - state.best_value) * (1 if greater else -1)
     if gain > config.minimum_gain:
@@ -61,6 +83,11 @@ def judge(state: State, values: Mapping[str, float], evaluate: Evaluator, config
         return True
     state.waited += 1
     return False
+
+
+def _is_number(value: object) -> bool:
+    # Python's and numpy's numbers, and tensors with one element.
+    return isinstance(value, Real) or (isinstance(value, torch.Tensor) and value.numel() == 1)
 
 
 def _direction(name: str, evaluate: Evaluator, config: TrainConfig) -> bool:

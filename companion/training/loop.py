@@ -8,19 +8,21 @@ for all of them: exact accumulation, a finite gradient, one step, and a checkpoi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from companion.errors import ObjectiveError
 from companion.training.checkpoint import read_checkpoint
 from companion.training.config import TrainConfig
-from companion.training.gradients import accumulate_gradient, check_finite
-from companion.training.judgement import Evaluator, evaluate_model, judge
+from companion.training.gradients import Gradient, accumulate_gradient, check_finite
+from companion.training.judgement import Evaluator, check_evaluation, evaluate_model, judge
 from companion.training.optimizer import Named, schedule_factor
 from companion.training.outcome import Run
 from companion.training.parts import Parts, prepare, resume, save
-from companion.training.pieces import cut
+from companion.training.pieces import collate, cut, rows_of
 from companion.training.progress import Progress
 from companion.training.state import State, restore_weights
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from companion.encoding.contract import BatchSource
-    from companion.objectives.contract import Objective
+    from companion.objectives.contract import Batch, Objective
 
 MOST_OVERFLOWS = 40
 
@@ -55,60 +57,53 @@ def train(
 
     Raises:
         ConfigError: a setting cannot be used here.
-        CheckpointError: the run folder belongs to another run, or holds no checkpoint that is whole.
+        DataError, ObjectiveError: a batch, its labels or the loss are not what they must be; the message names rows.
+        CheckpointError: the run folder belongs to another run or process, or holds no checkpoint that is whole.
         NonFiniteError: a loss or gradient stopped being a number; no step was taken.
 
     Taught in: book/walkthroughs/train-a-tagger
     """
-    parts = prepare(model, batches, objective, config or TrainConfig(), run_dir)
-    config, leads = parts.settings.config, parts.processes.leads
-    state, notes = resume(parts)
-    for line in (parts.settings.describe(), *notes) if leads else ():
-        say(line)
-    bar = Progress(parts.total, state.step, show=config.progress, leads=leads)
-    best: dict[str, torch.Tensor] = {}
-    model.train()
-    while not state.finished:
-        row = _take_step(parts, state)
-        epoch_ends = state.advance(row, parts.source.updates(state.epoch), parts.total)
-        bar.update(row["loss"], row["learning_rate"])
-        reports = [row]
-        evaluated = evaluate is not None and (state.finished or _due(state.step, config.evaluate_every, epoch_ends))
-        if evaluated:
-            reports.append(parts.processes.share(evaluate_model(model, evaluate, config, state.step)))
-            if judge(state, reports[-1], evaluate, config) and parts.store is None:
-                best = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-            state.finished |= config.patience is not None and state.waited >= config.patience
-        # Saved at every evaluation, so that the best weights are always one of the checkpoints.
-        if state.finished or evaluated or epoch_ends or _due(state.step, config.checkpoint_every, False):
-            save(parts, state)
-        for values in reports if log is not None and leads else ():
-            log(state.step, values)
-    bar.close()
-    return _finish(parts, state, best, notes)
+    check_evaluation(evaluate, config or TrainConfig())
+    with closing(prepare(model, batches, objective, config or TrainConfig(), run_dir)) as parts:
+        config, leads = parts.settings.config, parts.processes.leads
+        state, notes = resume(parts)
+        for line in (parts.settings.describe(), *notes) if leads else ():
+            say(line)
+        bar = Progress(parts.total, state.step, show=config.progress, leads=leads)
+        best: dict[str, torch.Tensor] = {}
+        model.train()
+        while not state.finished:
+            row = _take_step(parts, state)
+            epoch_ends = state.advance(row, parts.source.updates(state.epoch), parts.total)
+            bar.update(row["loss"], row["learning_rate"])
+            reports = [row]
+            evaluated = evaluate is not None and (state.finished or _due(state.step, config.evaluate_every, epoch_ends))
+            if evaluated:
+                reports.append(parts.processes.share(evaluate_model(model, evaluate, config, state.step)))
+                if judge(state, reports[-1], evaluate, config) and parts.store is None:
+                    best = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+                state.finished |= config.patience is not None and state.waited >= config.patience
+            # Saved at every evaluation, so that the best weights are always one of the checkpoints.
+            if state.finished or evaluated or epoch_ends or _due(state.step, config.checkpoint_every, False):
+                save(parts, state)
+            for values in reports if log is not None and leads else ():
+                log(state.step, values)
+        bar.close()
+        return _finish(parts, state, best, notes)
 
 
 def _take_step(parts: Parts, state: State) -> dict[str, float]:
     """One update: gradient over all its pieces, one clipped and finite step, cleared gradients; returns its row."""
-    config, settings = parts.settings.config, parts.settings
+    config = parts.settings.config
     window = parts.source.window(state.epoch, state.update)
     pieces = cut(parts.source, window, config.piece_budget, rank=parts.processes.rank, world=parts.processes.world)
     factor = schedule_factor(state.step, parts.total, schedule=config.schedule, warmup=config.warmup)
     for group in parts.optimizer.param_groups:
         group["lr"] = config.learning_rate * factor
     half = config.precision == "fp16"
+    batches = [collate(parts.source, piece) for piece in pieces]
     for _ in range(MOST_OVERFLOWS):
-        gradient = accumulate_gradient(
-            parts.model,
-            parts.objective,
-            parts.source,
-            pieces,
-            parts.named,
-            settings=settings,
-            processes=parts.processes,
-            place=(state.epoch, state.update),
-            scale=state.scale if half else 1.0,
-        )
+        gradient = _gradient_at(parts, batches, state, state.scale if half else 1.0)
         norm = _clip(parts.named, config.clip_norm, state.scale if half else 1.0)
         if not half or norm < float("inf"):
             break
@@ -128,6 +123,23 @@ def _take_step(parts: Parts, state: State) -> dict[str, float]:
     parts.optimizer.zero_grad(set_to_none=True)
     rate = config.learning_rate * factor
     return {"loss": gradient.loss, "learning_rate": rate, "gradient_norm": norm, **gradient.terms}
+
+
+def _gradient_at(parts: Parts, batches: list[Batch], state: State, scale: float) -> Gradient:
+    try:
+        return accumulate_gradient(
+            parts.model,
+            parts.objective,
+            batches,
+            parts.named,
+            settings=parts.settings,
+            processes=parts.processes,
+            place=(state.epoch, state.update),
+            scale=scale,
+        )
+    except ObjectiveError as error:
+        rows = "; ".join(rows_of(parts.source.window(state.epoch, state.update)))
+        raise ObjectiveError(f"update {state.step + 1}, {rows}: {error.problem}", remedy=error.remedy) from error
 
 
 def _clip(named: Named, longest: float | None, scale: float) -> float:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
+    from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,13 +39,13 @@ class Processes:
         """Whether this process prints and writes files."""
         return self.rank == 0
 
-    def broadcast(self, model: nn.Module) -> None:
-        """Give every process the parameters and buffers of rank 0."""
+    def broadcast(self, tensors: Iterable[Tensor]) -> None:
+        """Give every process these tensors as they are on rank 0, in place."""
         if self.world == 1:
             return
         import torch.distributed as distributed
 
-        for tensor in model.state_dict().values():
+        for tensor in tensors:
             distributed.broadcast(tensor, src=0)
 
     def sum(self, tensor: Tensor) -> Tensor:

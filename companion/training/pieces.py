@@ -128,16 +128,32 @@ def as_source(batches: BatchSource | Iterable[Mapping[str, Any]], config: TrainC
 
 
 def collate(source: BatchSource, piece: Piece) -> dict[str, Mapping[str, Tensor]]:
-    """The tensors of one piece, part by part."""
+    """The tensors of one piece, part by part.
+
+    Raises:
+        DataError: the source gives something else than named tensors.
+    """
     batch: dict[str, Mapping[str, Tensor]] = {}
     for part, rows in piece.items():
         tensors = source.collate(part, rows)
-        nested = any(isinstance(value, Mapping) for value in tensors.values())
+        nested = isinstance(tensors, Mapping) and any(isinstance(value, Mapping) for value in tensors.values())
         batch.update(tensors if nested else {part: tensors})  # type: ignore[arg-type]
+    for part, group in batch.items():
+        if not isinstance(group, Mapping):
+            raise DataError(
+                f"{part}: a batch is a {type(group).__name__}, not a dictionary of tensors",
+                remedy='give batches such as {"input_ids": tensor, "labels": tensor}',
+            )
+        for name, value in group.items():
+            if not hasattr(value, "to"):
+                raise DataError(
+                    f"{part}: {name!r} is a {type(value).__name__}, not a tensor",
+                    remedy="turn it into one, or leave it out",
+                )
     return batch
 
 
 def rows_of(window: Mapping[str, Sequence[int]]) -> Iterator[str]:
     """The rows of an update as text for an error message."""
     for part, rows in window.items():
-        yield f"{part} rows {', '.join(map(str, list(rows)[:8]))}{' …' if len(rows) > 8 else ''}"
+        yield f"{part} rows {', '.join(map(str, list(rows)[:32]))}{' …' if len(rows) > 32 else ''}"

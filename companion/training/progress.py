@@ -7,7 +7,7 @@ import sys
 
 
 class Progress:
-    """A progress bar in a terminal or a live notebook, and one plain line per evaluation elsewhere."""
+    """A progress bar in a terminal or a live notebook; nothing elsewhere."""
 
     def __init__(self, total: int, done: int, *, show: bool | None, leads: bool) -> None:
         in_kernel = "ipykernel" in sys.modules and os.environ.get("COMPANION_STATIC") != "1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -47,8 +48,8 @@ class Resolved:
         )
 
 
-def resolve(config: TrainConfig, model: nn.Module) -> Resolved:
-    """Fill in the learning rate, the device and the precision.
+def resolve(config: TrainConfig, model: nn.Module, *, started_with: str | None = None) -> Resolved:
+    """Fill in the learning rate, the device and the precision; `started_with` is the precision of a run to resume.
 
     Raises:
         ConfigError: nothing is trainable, the device does not exist, or the precision is not available on it.
@@ -71,10 +72,13 @@ def resolve(config: TrainConfig, model: nn.Module) -> Resolved:
         ) from error
     precision = config.precision
     if precision == "auto":
-        precision, reasons["precision"] = _find_precision(device)
-    elif precision == "bf16" and not _computes_bf16(device):
+        precision, reasons["precision"] = (
+            (started_with, "as this run was started") if started_with else _find_precision(device)
+        )
+    if precision == "bf16" and not _computes_bf16(device):
         raise ConfigError(
-            f"precision is 'bf16', but {_processor(device)} does not compute in it", remedy='choose "auto"'
+            f"precision is 'bf16', but {_processor(device)} does not compute in it",
+            remedy='choose "fp32" or "auto" for a new run; a run started in bf16 needs a machine that computes in it',
         )
     autocast = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
     settled = dataclasses.replace(config, learning_rate=learning_rate, precision=precision, device=name)
@@ -105,7 +109,9 @@ def _find_device() -> tuple[str, str]:
     import torch
 
     if torch.cuda.is_available():
-        return "cuda", "a GPU is there"
+        # Under a launcher every process has a GPU of its own.
+        local = os.environ.get("LOCAL_RANK")
+        return "cuda" if local is None else f"cuda:{local}", "a GPU is there"
     if torch.backends.mps.is_available():
         return "mps", "Apple's GPU is there"
     return "cpu", "no GPU is there"

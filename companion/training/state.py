@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from companion.errors import CheckpointError
+from companion.errors import CheckpointError, DataError
 
 if TYPE_CHECKING:
     import torch
@@ -56,12 +57,21 @@ class State:
     """One row per evaluation: step and the evaluator's numbers."""
 
     def advance(self, row: dict[str, float], updates: int, total: int) -> bool:
-        """Note a finished update out of `updates` in its epoch and `total` in all; return whether the epoch ends."""
+        """Note a finished update out of `updates` in its epoch and `total` in all; return whether the epoch ends.
+
+        Raises:
+            DataError: a whole epoch went by without a label.
+        """
         self.step += 1
         self.updates.append({"step": self.step, "epoch": self.epoch, **row})
         epoch_ends = self.update + 1 == updates
         self.epoch, self.update = (self.epoch + 1, 0) if epoch_ends else (self.epoch, self.update + 1)
         self.finished = self.step == total
+        if (epoch_ends or self.finished) and self.empty_updates == self.step:
+            raise DataError(
+                f"none of the first {self.step} updates had a single label to learn from",
+                remedy="check the labels: -100 marks what is left out",
+            )
         return epoch_ends
 
     def remarks(self) -> list[str]:
@@ -87,8 +97,8 @@ def contract_of(
         "labels": list(labels.values()) if isinstance(labels, dict) else None,
         "model": f"{type(model).__name__} {_short(shapes)}",
         "trainable": f"{len(trainable)} parameters {_short(trainable)}",
-        "adaptation": None if adaptation is None else adaptation.name,
-        "objective": f"{type(objective).__name__} {json.dumps(dict(objective.weights), sort_keys=True)}",
+        "adaptation": None if adaptation is None else _describe(adaptation),
+        "objective": f"{_describe(objective)} {json.dumps(dict(objective.weights), sort_keys=True)}",
         "data": source.fingerprint(),
     }
 
@@ -142,11 +152,14 @@ def restore(
     by_name = dict(named)
     for name, tensor in files.get("objective_parameters.safetensors", {}).items():
         by_name[name].data.copy_(tensor)
-    optimizer.state.clear()
+    order = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    places = {id(parameter): place for place, parameter in enumerate(order)}
+    moments: dict[int, dict[str, Tensor]] = {}
     for full_name, value in files["optimizer.safetensors"].items():
         name, key = full_name.rsplit("/", 1)
-        parameter = by_name[name]
-        optimizer.state[parameter][key] = value.clone() if key == "step" else value.to(parameter.device, copy=True)
+        moments.setdefault(places[id(by_name[name])], {})[key] = value
+    # The optimiser itself knows on which device and in which dtype it wants each of its tensors.
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
     for name, part in extras.items():
         if f"{name}.safetensors" in files:
             part.load_state_dict(files[f"{name}.safetensors"])
@@ -176,8 +189,25 @@ def state_to_json(state: State) -> dict[str, Any]:
 
 
 def state_from_json(document: dict[str, Any]) -> State:
-    """The state that was stored."""
-    return State(**document)
+    """The state that was stored.
+
+    Raises:
+        CheckpointError: another version of the package stored it.
+    """
+    try:
+        return State(**document)
+    except TypeError as error:
+        raise CheckpointError(
+            f"the stored state is not one of this version: {error}",
+            remedy="use the version of the package that wrote it, or start a new run folder",
+        ) from error
+
+
+def _describe(thing: Objective | Adaptation) -> str:
+    """Its text where its class writes one (dataclasses and modules do), without memory addresses, else its class."""
+    if type(thing).__repr__ is object.__repr__:
+        return type(thing).__name__
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(thing))
 
 
 def _short(value: Any) -> str:

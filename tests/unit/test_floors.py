@@ -17,7 +17,7 @@ FLOORS = [
     {"recipes"},
     {"deployment", "doctor"},
     {"experiments", "teaching"},
-    {"cli"},
+    {"cli", "__main__"},
 ]
 HEIGHT = {name: height for height, names in enumerate(FLOORS) for name in names}
 ROOF = len(FLOORS)  # `companion` itself, whose lazy names reach into every floor

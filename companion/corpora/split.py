@@ -1,0 +1,71 @@
+"""Splits by rule: every sentence's place follows from what it says, not from where it stands.
+
+A hash of the content decides, so appending rows moves no other row, the same sentence always falls into the same
+split, and nobody has to keep a list. Sentences that name their article or document go together with it, because
+sentences of one article share their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from companion.corpora.records import SPLITS, Sentence
+from companion.corpora.tally import Tally
+from companion.errors import ConfigError, DataError
+from companion.randomness import key
+
+SHARES = (0.8, 0.1, 0.1)
+GROUPS = ("article", "document")
+
+
+def assign_splits(
+    sentences: Iterable[Sentence], tally: Tally, *, shares: Sequence[float] = SHARES, seed: int = 0
+) -> dict[str, list[int]]:
+    """The positions that belong to train, dev and test; reads each sentence once and keeps none.
+
+    Raises:
+        ConfigError: shares that are not three numbers with sum 1.
+        DataError: train would be empty.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
+    if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
+        raise ConfigError(f"shares={tuple(shares)}", remedy="Give three shares with sum 1: train, dev, test.")
+    positions: dict[str, list[int]] = {split: [] for split in SPLITS}
+    units: set[str] = set()
+    for position, sentence in enumerate(sentences):
+        unit, identity = split_unit(sentence)
+        units.add(unit)
+        positions[_place(identity, shares, seed)].append(position)
+    percent = "/".join(f"{100 * share:.0f}" for share in shares)
+    tally.note(
+        f"split by rule: {percent} by a hash of each {' or '.join(sorted(units))} (seed {seed}); "
+        "rows that are added move no other row"
+    )
+    if not positions["train"]:
+        raise DataError(
+            "the rule puts no sentence into train: the file is too small to be split",
+            remedy="Pass dev= and test= files, or split=False to train on all of it.",
+        )
+    for split in SPLITS[1:]:
+        if not positions[split]:
+            tally.note(f"split by rule: {split} is empty, because the file is small")
+    return positions
+
+
+def split_unit(sentence: Sentence) -> tuple[str, str]:
+    """What is kept together (`article`, `document` or `sentence`) and the text whose hash decides.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
+    for group in GROUPS:
+        if sentence.meta.get(group):
+            return group, f"{group}\x1f{sentence.meta[group]}"
+    return "sentence", "\x1f".join(sentence.words)
+
+
+def _place(identity: str, shares: Sequence[float], seed: int) -> str:
+    point = key(seed, "split", identity) / 2**63
+    if point < shares[0]:
+        return "train"
+    return "dev" if point < shares[0] + shares[1] else "test"

@@ -1,0 +1,75 @@
+import re
+
+import pytest
+
+from companion.teaching.figures import INK, PALETTE
+from companion.teaching.theme import TOKENS, style
+
+GROUNDS = ("surface", "raised", *(f"type-{number}" for number in range(6)))
+MARKS = tuple(name for name in TOKENS if name.startswith("series-") or name == "strong-line")
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_the_measure_itself():
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#777777") == 1
+
+
+@pytest.mark.parametrize("side", [0, 1], ids=["light", "dark"])
+def test_text_can_be_read_on_every_ground(side):
+    pairs = [("text", ground) for ground in GROUNDS] + [("bad", ground) for ground in GROUNDS]
+    plain = [name for name in TOKENS if name.startswith("code-") or name in ("muted", "good", "wait", "accent")]
+    pairs += [(name, ground) for name in plain for ground in ("surface", "raised")]
+    assert len(pairs) == 34
+    weak = {pair: contrast(TOKENS[pair[0]][side], TOKENS[pair[1]][side]) for pair in pairs}
+    assert {pair: value for pair, value in weak.items() if value < 4.5} == {}
+
+
+@pytest.mark.parametrize("side", [0, 1], ids=["light", "dark"])
+def test_lines_and_bars_can_be_seen(side):
+    assert len(MARKS) == 7
+    assert all(contrast(TOKENS[mark][side], TOKENS["surface"][side]) >= 3 for mark in MARKS)
+
+
+def test_figures_can_be_read_on_white_and_on_dark_paper():
+    assert len(set(PALETTE)) == 6
+    for colour in (*PALETTE, INK):
+        assert contrast(colour, "#ffffff") >= 3 and contrast(colour, "#181715") >= 3
+
+
+def test_a_style_carries_only_the_tokens_it_uses_in_every_theme():
+    css = style(".ftc.ftc-x{color:var(--ftc-good)}")
+    declared = re.findall(r"--ftc-good:(#[0-9a-f]{6})", css)
+    assert declared == [TOKENS["good"][0], TOKENS["good"][1], TOKENS["good"][1]]
+    assert "--ftc-bad:" not in css
+    for selector in (
+        'html[data-theme="dark"] .ftc',
+        'html[theme="dark"] .ftc',
+        'body[data-jp-theme-light="false"] .ftc',
+    ):
+        assert selector in css
+    assert "@media (prefers-color-scheme:dark)" in css
+    assert css.count("{") == css.count("}")
+
+
+def test_every_rule_stays_inside_its_piece():
+    css = style(".ftc.ftc-x{color:red}")
+    rules = re.sub(r"@media[^{]*\{(.*?)\}\}", r"\1}", css.removeprefix("<style>").removesuffix("</style>"))
+    selectors = [selector for rule in rules.split("}")[:-1] for selector in rule.partition("{")[0].split(",")]
+    assert len(selectors) >= 8
+    assert [selector for selector in selectors if ".ftc" not in selector] == []
+
+
+def test_an_unknown_token_is_an_error():
+    with pytest.raises(KeyError):
+        style(".ftc.ftc-x{color:var(--ftc-nothing)}")
