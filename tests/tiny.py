@@ -85,8 +85,8 @@ class TinyEvaluator:
         inputs = {name: tensor for name, tensor in batch["labelled"].items() if name != "labels"}
         right = (model(**inputs).logits.argmax(-1) == batch["labelled"]["labels"]).sum()
         return {
-            "loss": float(objective(model, batch)["supervised"]) / count,
-            "accuracy": float(right) / count,
+            "loss": objective(model, batch)["supervised"].item() / count,
+            "accuracy": right.item() / count,
         }
 
 

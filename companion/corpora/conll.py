@@ -13,13 +13,13 @@ are few and written down, because each of them is somewhere read wrong without a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Unpack
 
 from companion.corpora.labels import LabelledRow, TagOptions, TagRules, settle
 from companion.corpora.records import Sentence
-from companion.corpora.schemes import convert, parse_tag, scheme_name
+from companion.corpora.schemes import convert, scheme_name
 from companion.corpora.tally import Tally
 from companion.corpora.text import read_text, split_lines
 from companion.errors import ConfigError, DataError
@@ -27,6 +27,7 @@ from companion.errors import ConfigError, DataError
 DOCUMENT_MARK = "-DOCSTART-"
 _COMMENT = re.compile(r"# *([^\W\d][\w.\- ]*?) += *(.*?)[ \t]*")
 _DOCUMENT_ROW = re.compile(r"-DOCSTART-(?:[ \t]+(?:-DOCSTART-|[-XO_]+))*[ \t]*")
+_LABEL = re.compile(r"[Oo]|[A-Za-z][-_].*")
 _NO_WORD = re.compile(r"[\t\r\n]")
 
 
@@ -55,7 +56,7 @@ def read_conll(
     """
     rules, tally, path = TagRules(**options), tally or Tally(), Path(path)
     lines = split_lines(read_text(path, encoding=encoding))
-    layout = _Layout(path, lines, word_column, tag_column, columns, delimiter)
+    layout = _Layout(path, lines, word_column, tag_column, columns, delimiter, rules.label_map)
     rows = list(_rows(lines, layout, tally))
     if not rows:
         raise DataError(
@@ -116,10 +117,11 @@ class _Layout:
         tag_column: int,
         columns: int | Sequence[int] | None,
         delimiter: str | None,
+        labels: Container[str],
     ) -> None:
         if delimiter not in {None, "\t", " "}:
             raise ConfigError(f"delimiter={delimiter!r}", remedy="Use '\\t', ' ' or None; for commas read a CSV file.")
-        self.path, self.declared = path, delimiter
+        self.path, self.declared, self.labels = path, delimiter, labels
         data = [line for line in lines if line.strip(" \t") and not _COMMENT.fullmatch(line)]
         plain = next((line for line in data if not line.startswith(("#", DOCUMENT_MARK))), "")
         plain = plain or next((line for line in data if line.startswith("#") and "\t" in line), "".join(data[:1]))
@@ -143,10 +145,11 @@ class _Layout:
         """Whether a line that begins with `#` carries no word (it may: hashtags and numbers do)."""
         if _COMMENT.fullmatch(line):
             return True
-        cells = self.cells(line)
         if self.delimiter == "\t":
             return "\t" not in line
-        return len(cells) not in self.columns or not _is_tag(cells[self.tag])
+        cells = self.cells(line)
+        remark = cells[0] == "#" and cells[-1] not in self.labels and not _LABEL.fullmatch(cells[-1])
+        return remark or len(cells) not in self.columns
 
     def word_and_label(self, line: str, number: int) -> tuple[str, str]:
         if self.delimiter == " " and "\t" in line:
@@ -237,14 +240,6 @@ def _rows(lines: Sequence[str], layout: _Layout, tally: Tally) -> Iterator[Label
             numbers.append(number)
     if facts:
         tally.skip("comment lines after the last sentence", len(facts))
-
-
-def _is_tag(cell: str) -> bool:
-    try:
-        parse_tag(cell)
-    except DataError:
-        return False
-    return True
 
 
 def _row(word: str, tag: str, sentence: Sentence) -> str:

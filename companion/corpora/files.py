@@ -47,7 +47,7 @@ def from_conll(
     `companion.corpora.conll.read_conll`.
 
     Raises:
-        DataError: with file and line.
+        DataError: a file cannot be read as asked; file and line are named.
         ConfigError: an option outside its allowed values.
 
     Taught in: book/walkthroughs/train-a-tagger
@@ -90,7 +90,7 @@ def from_csv(
     """A corpus from CSV files with one word per row; see `from_conll` and `companion.corpora.tables.read_csv`.
 
     Raises:
-        DataError: with file and line.
+        DataError: a file cannot be read as asked; file and line are named.
         ConfigError: an option outside its allowed values.
 
     Taught in: book/walkthroughs/train-a-tagger
@@ -134,7 +134,7 @@ def from_jsonl(
     """A corpus from JSONL files; see `from_conll` and `companion.corpora.jsonl.read_jsonl`.
 
     Raises:
-        DataError: with file and line.
+        DataError: a file cannot be read as asked; file and line are named.
         ConfigError: an option outside its allowed values.
 
     Taught in: book/walkthroughs/train-a-tagger
@@ -175,7 +175,7 @@ def from_spans(
     """A corpus from records in memory, `{"text": ..., "spans": [(start, end, label), ...]}` each.
 
     Raises:
-        DataError: naming the record (from 1) and the fault of its span.
+        DataError: a record has a fault; its number (from 1) is the line.
         ConfigError: an option outside its allowed values.
 
     Taught in: book/walkthroughs/train-a-tagger

@@ -43,7 +43,7 @@ def from_datasets(
     `ClassLabel`; `names` gives the label of each number where the data set does not. A lone split is divided by rule.
 
     Raises:
-        DataError: naming the missing column or split, or the row at fault.
+        DataError: a column or split is missing, or a row cannot be read; it is named.
 
     Taught in: book/walkthroughs/train-a-tagger
     """
@@ -153,7 +153,7 @@ class DatasetView(Sequence[Sentence]):
         """Read every row once, count its repairs and types, and return how much there is.
 
         Raises:
-            DataError: naming the row whose tags cannot be read.
+            DataError: the tags of a row cannot be read; it is named.
 
         Taught in: book/walkthroughs/train-a-tagger
         """

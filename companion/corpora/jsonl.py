@@ -61,7 +61,7 @@ def read_records(
     """The sentences of numbered records; `keys` names words, tags, text and spans as in `read_jsonl`.
 
     Raises:
-        DataError: naming the record.
+        DataError: a record cannot be read; its number is the line.
 
     Taught in: book/walkthroughs/train-a-tagger
     """

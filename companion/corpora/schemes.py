@@ -117,7 +117,7 @@ def convert(tags: Sequence[str], source: str, target: str) -> list[str]:
     """Spell the same entities in another scheme; nothing is lost and nothing is guessed.
 
     Raises:
-        DataError: naming the position when the tags break the source scheme (repair them first).
+        DataError: the tags break the source scheme (repair them first); the position is named.
 
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """

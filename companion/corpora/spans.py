@@ -45,7 +45,7 @@ def read_spans(text: str, spans: Iterable[Span], *, faults: Literal["error", "re
     stays; a reversed or empty span is dropped. Each of these is one entry of `repairs`.
 
     Raises:
-        DataError: naming the fault and the span (`faults="error"`).
+        DataError: a span has a fault and `faults` is "error"; both are named.
 
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """

@@ -74,7 +74,7 @@ class Explore(Piece):
     Taught in: book/walkthroughs/train-a-tagger
     """
 
-    __slots__ = ("controls", "kind", "legend", "series", "settings", "start", "title", "x", "y")
+    __slots__ = ("controls", "kind", "series", "settings", "start", "title", "x", "y")
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Explore(Piece):
         y_label: str = "",
         x_scale: Literal["linear", "log"] = "linear",
         y_scale: Literal["linear", "log"] = "linear",
-        start: Setting | None = None,
+        start: Any = None,
         say: Mapping[Any, str] | Callable[..., str] | None = None,
         significant: int = 3,
     ) -> None:
@@ -96,10 +96,11 @@ class Explore(Piece):
         self.controls = {name: list(options) for name, options in controls.items()}
         if kind not in ("line", "bar") or {x_scale, y_scale} - {"linear", "log"}:
             raise self._wrong("unknown kind or scale", 'Use kind="line" or "bar", scales "linear" or "log".')
-        if not 1 <= len(self.controls) <= 3 or any(len(options) < 2 for options in self.controls.values()):
-            raise self._wrong("needs one to three controls with two or more options each", "Give {name: [options]}.")
+        repeated = any(len({*map(_option, options)}) < max(2, len(options)) for options in self.controls.values())
+        if repeated or not 1 <= len(self.controls) <= 3:
+            raise self._wrong("needs one to three controls of two or more different options", "Give {name: [options]}.")
         grid = list(itertools.product(*self.controls.values()))
-        self.start = grid[0] if start is None else start
+        self.start = grid[0] if start is None else start if isinstance(start, tuple) else (start,)
         if self.start not in grid:
             raise self._wrong(f"starts at {self.start!r}, which is no setting", f"A setting is like {grid[0]!r}.")
         arrays = {setting: _named(values, y_label) for setting, values in self._each(values, grid, "values").items()}
@@ -124,7 +125,7 @@ class Explore(Piece):
             )
 
     def text(self) -> str:
-        lines = [f"{name}: {', '.join(map(str, options))}" for name, options in self.controls.items()]
+        lines = [f"{name}: {', '.join(map(_option, options))}" for name, options in self.controls.items()]
         return "\n".join([f"Interactive figure: {self.title}", *lines, self._fallback()])
 
     def html(self) -> str:
@@ -162,7 +163,7 @@ class Explore(Piece):
     def _each(self, given: Any, grid: list[Setting], what: str) -> dict[Setting, Any]:
         if callable(given):
             return {setting: given(*setting) for setting in grid}
-        keyed = {key if isinstance(key, tuple) and key in grid else (key,): value for key, value in given.items()}
+        keyed = {key if isinstance(key, tuple) else (key,): value for key, value in given.items()}
         absent = [setting for setting in grid if setting not in keyed]
         unknown = [key for key in keyed if key not in grid]
         if absent or unknown:

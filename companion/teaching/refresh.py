@@ -104,7 +104,10 @@ def _calls(cell: Any, imports: dict[str, str]) -> list[ast.Call] | None:
     statements = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
     shown = [node.value for node in statements if isinstance(node, ast.Expr) and node.value in calls]
     if not calls or len(shown) < len(statements):
-        raise ConfigError("is tagged show and does something else", remedy="Keep only imports and show(…) in it.")
+        raise ConfigError(
+            "is tagged show and holds more than imports and calls of teaching.show",
+            remedy="Keep only these in it; import teaching or show by name.",
+        )
     return shown
 
 

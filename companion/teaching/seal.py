@@ -14,7 +14,8 @@ border-radius:0 .3em .3em 0}
 .ftc.ftc-seal .ftc-tick{width:1.3em}
 .ftc.ftc-seal .ftc-value{font-weight:600;font-variant-numeric:lining-nums tabular-nums}
 .ftc.ftc-seal .ftc-note{color:var(--ftc-muted);font-size:.9em}
-.ftc.ftc-seal .ftc-value,.ftc.ftc-seal .ftc-note{display:inline-block;text-indent:0;margin-left:.4em}
+.ftc.ftc-seal .ftc-value,.ftc.ftc-seal .ftc-note{display:inline-block;text-indent:0}
+.ftc.ftc-seal .ftc-said,.ftc.ftc-seal .ftc-value{margin-right:.3em}
 """
 _WAITING = """
 .ftc.ftc-seal.ftc-waiting{border-left-color:var(--ftc-wait)}
@@ -55,5 +56,5 @@ class Seal(Piece):
         return (
             f'<div class="ftc ftc-seal{kind}">{style(_CSS + (_WAITING if self.waiting else ""))}'
             f'<span class="ftc-mark ftc-tick" aria-hidden="true">{mark}</span>{opening}'
-            f"{said}{inline(self.sentence)}{value}{note}</div>"
+            f'<span class="ftc-said">{said}{inline(self.sentence)}</span>{value}{note}</div>'
         )

@@ -85,7 +85,9 @@ def test_buckets_are_not_a_fixed_order():
 
 
 def test_collate_pads_with_the_pad_id_and_masks_it():
-    windows = [replace(tiny_windows(1)[0], input_ids=[1, *[9] * size, 2], labels=[-100, *[3] * size, -100]) for size in (1, 3)]
+    windows = [
+        replace(tiny_windows(1)[0], input_ids=[1, *[9] * size, 2], labels=[-100, *[3] * size, -100]) for size in (1, 3)
+    ]
     batch = TokenBatches(windows, pad_token_id=7).collate("labelled", [1, 0])
     assert {name: tensor.tolist() for name, tensor in batch.items()} == {
         "input_ids": [[1, 9, 9, 9, 2], [1, 9, 2, 7, 7]],

@@ -10,7 +10,9 @@ import torch
 from companion.errors import ConfigError, ObjectiveError
 from companion.objectives import TokenCrossEntropy
 
-LOGITS = torch.tensor([[[2.0, 0.0, -1.0], [0.5, 0.5, 0.5], [9.0, 9.0, 9.0]], [[0.0, 3.0, 0.0], [1.0, 2.0, 3.0], [0.0] * 3]])
+LOGITS = torch.tensor(
+    [[[2.0, 0.0, -1.0], [0.5, 0.5, 0.5], [9.0, 9.0, 9.0]], [[0.0, 3.0, 0.0], [1.0, 2.0, 3.0], [0.0] * 3]]
+)
 LABELS = torch.tensor([[0, 2, -100], [1, 0, -100]])
 
 
@@ -59,7 +61,9 @@ def test_class_weights_weigh_both_the_sum_and_the_count(smoothing):
     weights = (0.5, 2.0, 3.0)
     objective = TokenCrossEntropy(class_weights=weights, label_smoothing=smoothing)
     assert objective.counts(batch()) == {"supervised": 0.5 + 3.0 + 2.0 + 0.5}
-    assert objective(Fixed(LOGITS), batch())["supervised"].item() == pytest.approx(by_hand(weights, smoothing), rel=1e-6)
+    assert objective(Fixed(LOGITS), batch())["supervised"].item() == pytest.approx(
+        by_hand(weights, smoothing), rel=1e-6
+    )
 
 
 def test_the_quotient_is_the_mean_of_pytorch():

@@ -66,6 +66,7 @@ def test_what_is_said_can_be_written_by_the_author(outline):
     piece = figure(say=lambda size, order: f"{size} {order}", start=(8, "by length"))
     _, data = numbers(outline, piece)
     assert [setting["says"] for setting in data["settings"]][1:3] == ["4 by length", "8 as it comes"]
+    assert numbers(outline, figure(controls={"a": [1, 2]}, values=lambda a: STEPS, start=2))[0]
     assert piece.text().endswith("At batch size 8, order by length: 8 by length")
 
 
@@ -97,7 +98,9 @@ def test_two_figures_have_two_names_and_a_twin_has_the_same():
     [
         ({"controls": {}}, "one to three controls"),
         ({"controls": {name: [1, 2] for name in "abcd"}}, "one to three controls"),
-        ({"controls": {"a": [1]}}, "two or more options"),
+        ({"controls": {"a": [1]}}, "two or more different options"),
+        ({"controls": {"a": [1, 1]}}, "two or more different options"),
+        ({"controls": {"a": ["x", "y", "x"]}}, "two or more different options"),
         ({"kind": "pie"}, "unknown kind"),
         ({"x_scale": "square"}, "unknown kind or scale"),
         ({"start": (5, "by length")}, "which is no setting"),

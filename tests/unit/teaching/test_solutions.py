@@ -30,7 +30,7 @@ def mean(values):
 
 </details>
 """
-HELPER = "def total(values):\n    return sum(values)"
+SUPPORT = "def total(values):\n    return sum(values)"
 
 
 def notebook(path, *cells):
@@ -45,13 +45,13 @@ def notebook(path, *cells):
     return path
 
 
-def chapter(path, *, starter=STARTER, solution=SOLUTION, helper_tag="exercise-setup"):
+def chapter(path, *, starter=STARTER, solution=SOLUTION, support_tag="exercise-setup"):
     return notebook(
         path,
         "# Chapter",
         (SETUP, "setup"),
         ("raise RuntimeError('a training run of a minute')",),
-        (HELPER, helper_tag),
+        (SUPPORT, support_tag),
         "## Exercise 1",
         (starter, "starter", "exercise-1"),
         solution,
@@ -72,7 +72,7 @@ def test_exercises_do_not_see_each_other(tmp_path):
     path = notebook(
         tmp_path / "n.ipynb",
         (SETUP, "setup"),
-        (HELPER, "exercise-setup"),
+        (SUPPORT, "exercise-setup"),
         (STARTER, "starter", "exercise-1"),
         SOLUTION,
         (second, "starter", "exercise-2"),
@@ -84,7 +84,7 @@ def test_exercises_do_not_see_each_other(tmp_path):
 
 
 def test_classes_of_a_notebook_find_each_other(tmp_path):
-    helper = textwrap.dedent(
+    support = textwrap.dedent(
         """
         import pickle
         from dataclasses import dataclass
@@ -101,7 +101,7 @@ def test_classes_of_a_notebook_find_each_other(tmp_path):
     path = notebook(
         tmp_path / "n.ipynb",
         (SETUP, "setup"),
-        (helper, "exercise-setup"),
+        (support, "exercise-setup"),
         (starter, "starter", "exercise-1"),
         "<details>\n\n```python\nanswer = 1\n```\n</details>",
     )
@@ -118,7 +118,7 @@ def test_classes_of_a_notebook_find_each_other(tmp_path):
             {"solution": SOLUTION.replace("def mean(values):", "raise ValueError('no')\ndef mean(values):")},
             "raised ValueError",
         ),
-        ({"helper_tag": "plot"}, "not yet: the mean of 2 and 4 is 3 (NameError: name 'total'"),
+        ({"support_tag": "plot"}, "not yet: the mean of 2 and 4 is 3 (NameError: name 'total'"),
     ],
 )
 def test_a_solution_that_does_not_solve_is_caught(tmp_path, changes, said):

@@ -1,5 +1,7 @@
+import itertools
 import re
 
+import numpy as np
 import pytest
 
 from companion.teaching.figures import INK, PALETTE
@@ -18,6 +20,45 @@ def luminance(colour: str) -> float:
 def contrast(one: str, other: str) -> float:
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
+
+
+# Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
+SEEN_AS = {
+    "full colour": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+}
+
+
+def lab(colour: str, vision: str) -> np.ndarray:
+    """CIE Lab of a colour as it is seen."""
+    rgb = np.array([int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(np.array(SEEN_AS[vision]) @ linear, 0, 1)
+    matrix = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    xyz = matrix @ seen / np.array([0.9505, 1, 1.089])
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+PALETTES = {
+    "figures": PALETTE,
+    "light": [TOKENS[f"series-{number}"][0] for number in range(6)],
+    "dark": [TOKENS[f"series-{number}"][1] for number in range(6)],
+}
+
+
+@pytest.mark.parametrize("vision", SEEN_AS)
+@pytest.mark.parametrize("palette", PALETTES)
+def test_lines_can_be_told_apart_by_everyone(palette, vision):
+    pairs = list(itertools.combinations(PALETTES[palette], 2))
+    assert len(pairs) == 15
+    assert min(np.linalg.norm(lab(one, vision) - lab(other, vision)) for one, other in pairs) >= 15
+
+
+def test_the_measure_of_difference_sees_what_is_too_close():
+    assert np.linalg.norm(lab("#2f7fc4", "protanopia") - lab("#a968c9", "protanopia")) < 15
 
 
 def test_the_measure_itself():

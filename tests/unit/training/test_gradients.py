@@ -212,7 +212,11 @@ def test_a_loss_that_is_no_sum_over_rows_refuses_to_be_split():
 
 
 BROKEN = {
-    "a term without a weight": (lambda loss: {"supervised": loss, "other": loss}, None, "a term 'other' without a weight"),
+    "a term without a weight": (
+        lambda loss: {"supervised": loss, "other": loss},
+        None,
+        "a term 'other' without a weight",
+    ),
     "a misspelt term": (lambda loss: {"Supervised": loss}, None, "a term 'Supervised' without a weight"),
     "a term that is counted but missing": (lambda loss: {}, None, "for 'supervised' but returns no loss"),
     "a loss per row": (lambda loss: {"supervised": loss.expand(3)}, None, "is no scalar tensor"),

@@ -55,7 +55,9 @@ def closed_form(step: int, total: int, schedule: str, rising: int) -> float:
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine", "constant"])
-@pytest.mark.parametrize(("total", "warmup", "rising"), [(40, 0.1, 4), (40, 0.0, 0), (1, 0.1, 0), (7, 0.5, 4), (10, 0.99, 10)])
+@pytest.mark.parametrize(
+    ("total", "warmup", "rising"), [(40, 0.1, 4), (40, 0.0, 0), (1, 0.1, 0), (7, 0.5, 4), (10, 0.99, 10)]
+)
 def test_the_schedule_is_the_closed_form_at_every_step(schedule, total, warmup, rising):
     factors = [schedule_factor(step, total, schedule=schedule, warmup=warmup) for step in range(total)]
     assert factors == pytest.approx([closed_form(step, total, schedule, rising) for step in range(1, total + 1)])
@@ -80,7 +82,9 @@ def test_max_updates_ends_the_schedule_too():
 
 
 def test_one_update_is_adamw_by_hand():
-    config = TrainConfig(max_updates=1, learning_rate=0.01, warmup=0.0, weight_decay=0.1, clip_norm=None, precision="fp32")
+    config = TrainConfig(
+        max_updates=1, learning_rate=0.01, warmup=0.0, weight_decay=0.1, clip_norm=None, precision="fp32"
+    )
     torch.manual_seed(0)
     model = torch.nn.Linear(3, 2)
     before = model.weight.detach().clone(), model.bias.detach().clone()

@@ -26,7 +26,8 @@ def model_of(size: int, trainable: int | None = None) -> torch.nn.Module:
 
 
 @pytest.mark.parametrize(
-    ("millions", "rate"), [(0.1, 1e-3), (0.5, 1e-3), (22.7, 2e-4), (66, 5.5e-5), (110, 3e-5), (340, 1.5e-5), (1000, 1.5e-5)]
+    ("millions", "rate"),
+    [(0.1, 1e-3), (0.5, 1e-3), (22.7, 2e-4), (66, 5.5e-5), (110, 3e-5), (340, 1.5e-5), (1000, 1.5e-5)],
 )
 def test_the_rate_follows_the_size(millions, rate):
     found, reason = suggest_learning_rate(model_of(round(millions * 1e6)))
@@ -85,7 +86,7 @@ def test_the_run_prints_and_stores_the_reasons():
 
 @pytest.mark.parametrize("device", ["banana", "cuda:99", "xla"])
 def test_a_device_that_is_not_there_is_refused(device):
-    with pytest.raises(ConfigError, match=f"device is '{device}'.*\n.*\"cpu\" or \"auto\""):
+    with pytest.raises(ConfigError, match=f'device is \'{device}\'.*\n.*"cpu" or "auto"'):
         resolve(TrainConfig(device=device), tiny_tagger())
 
 
