@@ -34,6 +34,13 @@ def start(function: Callable[..., Any], *arguments: Any) -> tuple[BaseProcess, C
     return process, here
 
 
+def launch(function: Callable[..., Any], *arguments: Any) -> BaseProcess:
+    """Start `function(*arguments)` in a child that nobody listens to: its exit code says whether it succeeded."""
+    process = CONTEXT.Process(target=function, args=arguments)
+    process.start()
+    return process
+
+
 def result_of(process: BaseProcess, connection: Connection) -> Any:
     """What the child returned; a child that takes more than two minutes is killed."""
     if not connection.poll(PATIENCE):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
@@ -68,15 +70,23 @@ def read_records(
     rules = TagRules(**options)
     if faults not in {"error", "repair"}:
         raise ConfigError(f"faults={faults!r}", remedy="Use 'error' or 'repair'.")
-    rows = []
+    from_words: list[LabelledRow] = []
+    from_spans: list[LabelledRow] = []
     for number, record in records:
         try:
-            rows.append(_row(record, number, keys, faults, tally, f"{name}{unit}{number}"))
+            row, has_spans = _row(record, number, keys, faults, tally, f"{name}{unit}{number}")
         except DataError as error:
             raise DataError(error.problem, remedy=error.remedy, file=path, line=number) from None
-    if not rows:
+        (from_spans if has_spans else from_words).append(row)
+    if not from_words and not from_spans:
         raise DataError("there is no sentence", file=path, remedy="Each line is one JSON object with words and tags.")
-    return list(settle(rows, rules, tally, path=path, name=name, unit=unit))
+    # Tags made from spans are IOB2 already; the scheme of the file is that of its written tags.
+    settled = []
+    for rows, row_rules in ((from_words, rules), (from_spans, replace(rules, scheme="IOB2"))):
+        if rows:
+            sentences = settle(rows, row_rules, tally, path=path, name=name, unit=unit)
+            settled += zip((row.lines[0] for row in rows), sentences, strict=True)
+    return [sentence for _, sentence in sorted(settled, key=itemgetter(0))]
 
 
 def _records(text: str, path: Path, tally: Tally) -> Iterator[tuple[int, object]]:
@@ -116,14 +126,15 @@ def _row(
     faults: Literal["error", "repair"],
     tally: Tally,
     place: str,
-) -> LabelledRow:
+) -> tuple[LabelledRow, bool]:
     words_key, tags_key, text_key, spans_key = keys
     wanted = f"{text_key!r} and {spans_key!r}"
     if words_key is not None:
         wanted = f"{words_key!r} and {tags_key!r}, or {wanted}"
     if not isinstance(record, Mapping):
         raise DataError(f"a {type(record).__name__} where an object is needed", remedy="Write {...} on every line.")
-    if words_key in record and tags_key in record:
+    has_spans = not (words_key in record and tags_key in record)
+    if not has_spans:
         words = _texts(record[words_key], words_key)
         labels = _texts(record[tags_key], tags_key)
         if len(words) != len(labels):
@@ -147,7 +158,7 @@ def _row(
     facts = {key: value for key, value in record.items() if key not in used}
     kept = {key: value for key, value in facts.items() if isinstance(value, str)}
     tally.skip("fields that are not text", len(facts) - len(kept))
-    return LabelledRow(words=words, labels=labels, lines=(number,) * len(words), meta=kept)
+    return LabelledRow(words=words, labels=labels, lines=(number,) * len(words), meta=kept), has_spans
 
 
 def _list(value: object, key: str) -> list[Any] | tuple[Any, ...]:

@@ -168,10 +168,21 @@ DAMAGES = {
     "a link for the folder": (replace_folder_by_link, "is a link, not a folder"),
     "a pipe for a file": (replace_by_pipe, "not a plain file"),
     "a folder for a file": (replace_by_folder, "not a plain file"),
-    "an empty folder": (lambda checkpoint: [path.unlink() for path in checkpoint.iterdir()], "manifest.json: is missing"),
+    "an empty folder": (
+        lambda checkpoint: [path.unlink() for path in checkpoint.iterdir()],
+        "manifest.json: is missing",
+    ),
     **{
         f"a manifest that names {name!r}": (list_another_place(name), "missing or not a plain file")
-        for name in ("../step-00000002/model.safetensors", "/etc/passwd", "..", ".", "", "a\x00b", "state.json/../state.json")
+        for name in (
+            "../step-00000002/model.safetensors",
+            "/etc/passwd",
+            "..",
+            ".",
+            "",
+            "a\x00b",
+            "state.json/../state.json",
+        )
     },
     "a manifest that is no JSON": (manifest_text("{"), "manifest.json: is missing or unreadable"),
     "a manifest that is a list": (manifest_text("[1, 2]"), "manifest.json: is missing or unreadable"),
@@ -179,7 +190,10 @@ DAMAGES = {
     "a manifest with NaN": (manifest_text('{"schema": NaN, "files": {}}'), "manifest.json: is missing or unreadable"),
     "a manifest without files": (manifest_text('{"schema": 1}'), "manifest.json: is missing or unreadable"),
     "a manifest ten thousand deep": (manifest_text("[" * 10_000), "manifest.json: is missing or unreadable"),
-    "a manifest of another schema": (lambda checkpoint: seal(checkpoint, schema=2), "follows schema 2, this version reads 1"),
+    "a manifest of another schema": (
+        lambda checkpoint: seal(checkpoint, schema=2),
+        "follows schema 2, this version reads 1",
+    ),
     "a manifest without digests": (
         lambda checkpoint: seal(checkpoint, files={"state.json": {"bytes": 3}}),
         "follows schema",

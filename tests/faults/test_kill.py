@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from companion.training import Checkpoints
 from tests.faults.torture import Outcome, manifests, start_tiny_run, tiny_run, torture
-from tests.processes import CONTEXT, ChildFailed, result_of, start
+from tests.processes import launch
 
 CALLS = ("mkdir", "fsync", "rename", "unlink", "rmdir")
 
@@ -38,10 +37,10 @@ def run_and_die(folder: str, calls: int) -> None:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("undisturbed")
-    result_of(*start(tiny_run, str(folder)))
+    succeed(folder)
     found = manifests(folder)
     assert len(found) in (1, 2)
-    assert "step-00000024" in found
+    assert "step-00000012" in found
     return found
 
 
@@ -51,32 +50,39 @@ def test_random_kills(tmp_path):
     assert outcome.equal == outcome.runs >= 1
 
 
+def succeed(folder: Path) -> None:
+    child = launch(tiny_run, str(folder))
+    child.join(120)
+    assert child.exitcode == 0
+
+
+def die(folder: Path, calls: int) -> None:
+    child = launch(run_and_die, str(folder), calls)
+    child.join(120)
+    assert child.exitcode == -signal.SIGKILL
+
+
 def test_a_kill_at_every_step_of_a_save(tmp_path, undisturbed):
-    """The calls 30 to 58 cover more than one whole save: data, manifest, rename, and the removal of the one before."""
-    unfinished = whole = 0
-    places = range(30, 60, 2)
+    """The calls 31 to 57 cover more than one whole save: data, manifest, rename, and the removal of the one before."""
+    unfinished = 0
+    places = range(31, 59, 3)
     for calls in places:
         folder = tmp_path / str(calls)
-        with pytest.raises(ChildFailed, match="exit code -9"):
-            result_of(*start(run_and_die, str(folder), calls))
+        die(folder, calls)
         unfinished += any(folder.glob("checkpoints/*.tmp-*"))
-        newest, problems = Checkpoints(folder / "checkpoints").newest()
+        newest, _ = Checkpoints(folder / "checkpoints").newest()
         assert newest is not None, "at every moment there is one that is whole"
-        whole += not problems
-        result_of(*start(tiny_run, str(folder)))
+        succeed(folder)
         assert manifests(folder) == undisturbed
-        shutil.rmtree(folder)
-    assert unfinished >= 5
-    assert whole >= 5
-    assert len(places) == 15
+    assert 3 <= unfinished < len(places) == 10
 
 
 def test_a_kill_before_the_first_checkpoint(tmp_path, undisturbed):
     for calls in (1, 2, 5):
         folder = tmp_path / str(calls)
-        with pytest.raises(ChildFailed, match="exit code -9"):
-            result_of(*start(run_and_die, str(folder), calls))
-        result_of(*start(tiny_run, str(folder)))
+        die(folder, calls)
+        assert not list(folder.glob("checkpoints/step-????????"))
+        succeed(folder)
         assert manifests(folder) == undisturbed
 
 
@@ -100,17 +106,12 @@ def change_a_weight(folder: str) -> None:
 
 
 def test_the_comparison_sees_one_bit(tmp_path):
-    outcome = torture(lambda folder: start(change_a_weight, str(folder))[0], tmp_path, kills=1)
+    outcome = torture(lambda folder: launch(change_a_weight, str(folder)), tmp_path, kills=1)
     assert (outcome.kills, outcome.runs, outcome.equal) == (1, 1, 0)
     assert "0 of 1 ended with the same" in str(outcome)
 
 
 def test_a_run_that_fails_by_itself_is_no_result(tmp_path):
-    def fail(folder):
-        process = CONTEXT.Process(target=os._exit, args=(3,))
-        process.start()
-        return process
-
     with pytest.raises(RuntimeError, match="exit code 3"):
-        torture(fail, tmp_path, kills=1)
+        torture(lambda folder: launch(os._exit, 3), tmp_path, kills=1)
     assert str(Outcome(kills=2, runs=1, equal=1, in_a_save=0, before_any=1)).startswith("2 kills in 1 runs")

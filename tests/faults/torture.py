@@ -52,8 +52,8 @@ class Outcome:
 
     def __str__(self) -> str:
         return (
-            f"{self.kills} kills in {self.runs} runs ({self.in_a_save} within a save, {self.before_any} before the first "
-            f"checkpoint): {self.equal} of {self.runs} ended with the same weights, moments and history, bit for bit"
+            f"{self.kills} kills in {self.runs} runs ({self.in_a_save} within a save, {self.before_any} before the "
+            f"first checkpoint): {self.equal} of {self.runs} ended with the same weights, moments, history to the bit"
         )
 
 
@@ -97,14 +97,14 @@ def torture(start: Callable[[Path], Process], folder: Path, *, kills: int, seed:
 
 
 def tiny_run(folder: str) -> None:
-    """Train the tiny tagger for 24 updates with dropout, saving after each."""
+    """Train the tiny tagger for 12 updates with dropout, saving after each."""
     from companion.objectives import TokenCrossEntropy
     from companion.training import TrainConfig, train
     from tests.tiny import TinyEvaluator, tiny_batches, tiny_tagger
 
     train(
         tiny_tagger(dropout=0.1),
-        tiny_batches(32),
+        tiny_batches(16),
         TokenCrossEntropy(),
         TrainConfig(epochs=3, learning_rate=3e-3, precision="fp32", device="cpu", checkpoint_every=1, evaluate_every=5),
         evaluate=TinyEvaluator(),
@@ -115,10 +115,9 @@ def tiny_run(folder: str) -> None:
 
 def start_tiny_run(folder: Path) -> Process:
     """`tiny_run` in a child process."""
-    from tests.processes import start
+    from tests.processes import launch
 
-    process, _ = start(tiny_run, str(folder))
-    return process
+    return launch(tiny_run, str(folder))
 
 
 class Command:

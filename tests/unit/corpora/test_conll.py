@@ -92,7 +92,18 @@ def test_a_no_break_space_is_part_of_its_word(write: Writer) -> None:
     assert read(write, "10\u00a0000 O\n")[0].words == ("10\u00a0000",)
 
 
-STRANGE = ("\u200b", "\ufeff", "a\u200db", "a\u00adb", "\u2764\ufe0f", "\u200fשלום", "x\x00y", "\x07", "\ue000", "e\u0301")
+STRANGE = (
+    "\u200b",
+    "\ufeff",
+    "a\u200db",
+    "a\u00adb",
+    "\u2764\ufe0f",
+    "\u200fשלום",
+    "x\x00y",
+    "\x07",
+    "\ue000",
+    "e\u0301",
+)
 
 
 @pytest.mark.parametrize("word", [*STRANGE, "中", "ไทย", "a\x0bb", "a\x85b", "a\u2028b", "x" * 5000])
@@ -246,7 +257,9 @@ def test_hyphens_in_types_are_kept(write: Writer) -> None:
 
 
 def test_a_type_outside_the_label_set_is_refused_or_counted(write: Writer) -> None:
-    with pytest.raises(DataError, match=r"label 'B-MISC': the type 'MISC' is not in the label set \['ORG', 'PER'\]") as caught:
+    with pytest.raises(
+        DataError, match=r"label 'B-MISC': the type 'MISC' is not in the label set \['ORG', 'PER'\]"
+    ) as caught:
         read(write, PLAIN, types=("PER", "ORG"))
     assert caught.value.line == 3
     tally = Tally()

@@ -12,7 +12,9 @@ from companion.errors import ConfigError, DataError
 from .conftest import Writer
 
 GOOD = '{"words": ["EU", "says"], "tags": ["B-ORG", "O"]}'
-SPAN = '{"text": "Ada in Oslo", "spans": [{"start": 7, "end": 11, "label": "LOC"}, [0, 3, "PER"]], "topic": "x", "n": 1}'
+SPAN = (
+    '{"text": "Ada in Oslo", "spans": [{"start": 7, "end": 11, "label": "LOC"}, [0, 3, "PER"]], "topic": "x", "n": 1}'
+)
 
 
 def test_both_kinds_of_lines(write: Writer) -> None:
@@ -25,13 +27,13 @@ def test_both_kinds_of_lines(write: Writer) -> None:
 
 
 def test_keys_are_named(write: Writer) -> None:
-    path = write('{"tokens": ["EU"], "ner": ["S-ORG"]}\n{"t": "EU", "e": [[0, 2, "ORG"]]}\n')
+    path = write('{"t": "Oslo", "e": [[0, 4, "LOC"]]}\n{"tokens": ["EU"], "ner": ["S-ORG"]}\n')
     with pytest.raises(DataError, match="needed are 'tokens' and 'ner', or 'text' and 'spans'"):
         read_jsonl(path, words="tokens", tags="ner")
-    with pytest.raises(DataError, match="mix|prefix|breaks"):
-        read_jsonl(path, words="tokens", tags="ner", text="t", spans="e")
-    corpus = Corpus.from_jsonl(write('{"tokens": ["EU"], "ner": ["S-ORG"]}'), words="tokens", tags="ner", split=False)
-    assert corpus.train[0].tags == ("B-ORG",)
+    names = {"words": "tokens", "tags": "ner", "text": "t", "spans": "e"}
+    corpus = Corpus.from_jsonl(path, split=False, **names)
+    assert [sentence.tags for sentence in corpus.train] == [("B-LOC",), ("B-ORG",)]
+    assert [sentence.tags for sentence in read_jsonl(path, scheme="BIOES", **names)] == [("B-LOC",), ("B-ORG",)]
 
 
 FAULTS = {

@@ -66,7 +66,9 @@ def test_offsets_of_another_unit_are_suspected() -> None:
     assert read_spans(text, [Span(5, 9, "LOC")]).tags == ("O", "O", "B-LOC")
 
 
-@pytest.mark.parametrize("text", ["👨‍👩‍👧 in 东京, Zürich", "e\u0301te\u0301 à Genève", "🇳🇴 Oslo", "สวัสดี Bangkok", "שלום תל אביב"])
+@pytest.mark.parametrize(
+    "text", ["👨‍👩‍👧 in 东京, Zürich", "e\u0301te\u0301 à Genève", "🇳🇴 Oslo", "สวัสดี Bangkok", "שלום תל אביב"]
+)
 def test_offsets_round_trip_in_every_script(text: str) -> None:
     offsets = word_spans(text)
     spans = [Span(start, end, "X") for start, end in offsets]
@@ -90,7 +92,9 @@ def test_any_spans_are_repaired_with_an_account(text: str, spans: list[Span]) ->
 
 
 def test_a_corpus_from_records_in_memory() -> None:
-    records = [{"text": f"{name} is in Oslo", "spans": [(len(name) + 7, len(name) + 11, "LOC")]} for name in ("Ada", "Bo")]
+    records = [
+        {"text": f"{name} is in Oslo", "spans": [(len(name) + 7, len(name) + 11, "LOC")]} for name in ("Ada", "Bo")
+    ]
     corpus = Corpus.from_spans(records, split=False, name="notes")
     assert corpus.labels == ("O", "B-LOC", "I-LOC")
     assert [sentence.source for sentence in corpus.train] == ["notes#1", "notes#2"]

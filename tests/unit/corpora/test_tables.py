@@ -73,7 +73,9 @@ def test_faults_are_named_with_their_line(write: Writer, name: str) -> None:
     assert caught.value.file.endswith("train.csv")
 
 
-@pytest.mark.parametrize(("text", "words"), [("", "the file is empty"), ("sentence,word,tag\n", "a header but no rows")])
+@pytest.mark.parametrize(
+    ("text", "words"), [("", "the file is empty"), ("sentence,word,tag\n", "a header but no rows")]
+)
 def test_empty_files_are_refused(write: Writer, text: str, words: str) -> None:
     with pytest.raises(DataError, match=words):
         read_csv(write(text))

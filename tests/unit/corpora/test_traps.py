@@ -56,9 +56,7 @@ def test_universal_ner_rows_have_three_or_five_columns_and_other_labels(write: W
 
 def test_wikigold_is_iob1_and_one_file(write: Writer) -> None:
     """Read as IOB2, strictly, every entity that opens with `I-` would be lost; the documents stay together."""
-    blocks = [
-        f"010 I-MISC\nis O\n\nAdelaide{n} I-LOC\nSydney B-LOC\n\n-DOCSTART- O\n\n" for n in range(40)
-    ]
+    blocks = [f"010 I-MISC\nis O\n\nAdelaide{n} I-LOC\nSydney B-LOC\n\n-DOCSTART- O\n\n" for n in range(40)]
     corpus = Corpus.from_conll(write("".join(blocks), name="wikigold.conll.txt"))
     assert corpus.report.notes[0] == "wikigold.conll.txt: IOB1 (detected)"
     assert sum(counts.entities for counts in corpus.report.counts.values()) == 40 * 3
@@ -78,7 +76,7 @@ def test_line_ends_inside_quoted_cells(write: Writer) -> None:
 def test_a_file_in_latin_1_names_its_byte(write: Writer) -> None:
     """One of the two Financial PhraseBank files is ISO-8859-1."""
     path = write("Orion\tB-ORG\nPharma\tI-ORG\n\nVäisälä\tB-ORG\n".encode("latin-1"))
-    with pytest.raises(DataError, match="byte 0xe4 at offset 29 is not utf-8") as caught:
+    with pytest.raises(DataError, match="byte 0xe4 at offset 27 is not utf-8") as caught:
         read_conll(path)
     assert caught.value.line == 4
     assert read_conll(path, encoding="latin-1")[1].words == ("Väisälä",)
@@ -86,7 +84,10 @@ def test_a_file_in_latin_1_names_its_byte(write: Writer) -> None:
 
 def test_sentences_in_train_and_test_are_counted(write: Writer) -> None:
     """CLINC150 has two texts in train and in test."""
-    train, test = write("hi\tO\n\nEU\tB-ORG\n\na\tO\n"), write("EU\tB-PER\n\nhi\tO\n\nb\tO\n\nc\tO\n", name="test.conll")
+    train, test = (
+        write("hi\tO\n\nEU\tB-ORG\n\na\tO\n"),
+        write("EU\tB-PER\n\nhi\tO\n\nb\tO\n\nc\tO\n", name="test.conll"),
+    )
     text = Corpus.from_conll(train, test=test).describe()
     assert "2 (50.0%)" in text
     assert "stand in train with other tags: 1" in text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -38,7 +40,7 @@ def test_the_rate_follows_the_size(millions, rate):
 def test_bigger_models_never_get_a_higher_rate():
     sizes = sorted([*(round(10 ** (exponent / 10)) for exponent in range(40, 92)), 500_000, 110_000_000, 340_000_000])
     rates = [suggest_learning_rate(model_of(size))[0] for size in sizes]
-    assert all(later <= earlier for earlier, later in zip(rates, rates[1:], strict=False))
+    assert all(later <= earlier for earlier, later in pairwise(rates))
     assert 2e-5 <= suggest_learning_rate(model_of(110_000_000))[0] <= 5e-5
 
 
