@@ -27,19 +27,20 @@ if TYPE_CHECKING:
 NAME = "label-arms"
 ARMS = ("aligned", "aligned-padding-as-O", "misaligned-padding-as-O")
 SEEDS = (0, 1, 2, 3, 4)
-GRID = 128
-UPDATES = 100
+GRID = 64
+"""Positions of a padded row. Many tutorials pad to 128, which is harsher; 64 holds nearly every WNUT-17 sentence."""
+UPDATES = 80
 SCORED = 300
 """How many dev sentences the padded grid is scored on: forward passes over padding are slow."""
 BATCH_SIZE = 16
-LEARNING_RATE = 1e-4
+LEARNING_RATE = 2e-4
 
 
 class PaddedBatches(TokenBatches):
-    """Rows padded to a grid of 128 positions, with "O" taught wherever nothing should be learned."""
+    """Rows padded to a grid of 64 positions, with "O" taught wherever nothing should be learned."""
 
     def collate(self, part: str, ids: Sequence[int]) -> dict[str, Tensor]:
-        """As `TokenBatches.collate`, of shape (rows, 128); label 0 is "O"."""
+        """As `TokenBatches.collate`, of shape (rows, 64); label 0 is "O"."""
         from torch.nn.functional import pad
 
         tensors = super().collate(part, ids)
@@ -122,7 +123,7 @@ def measure(*, corpus: str, arm: str, seed: int, updates: int) -> dict[str, Any]
     from companion.training.loop import train
 
     data = load_corpus(corpus)
-    task = TokenTask(data.labels, load_encoder())
+    task = TokenTask(data.labels, load_encoder(), max_length=GRID)
     config = TrainConfig(epochs=100, max_updates=updates, learning_rate=LEARNING_RATE, seed=seed, piece_budget=4096)
     batches = arm_batches(arm, task, data.train, batch_size=BATCH_SIZE)
     run = train(task.model(seed=seed), batches, task.objective, config, say=lambda line: None)

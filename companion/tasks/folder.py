@@ -44,9 +44,11 @@ def write_folder(task: TokenTask, model: nn.Module, folder: Path) -> Path:
     Raises:
         ExportError: the place is taken by something else, cannot be written, or the weights read back differ.
     """
-    if folder.exists() and not (folder / SETTINGS_FILE).is_file() and any(folder.iterdir()):
-        raise ExportError("holds other files", file=folder, remedy="name a new folder, or an earlier export")
-    temporary = folder.with_name(f"{folder.name}.partial")
+    from safetensors import SafetensorError
+
+    folder = folder.absolute()
+    temporary, former = (folder.with_name(f"{folder.name}.{word}") for word in ("partial", "former"))
+    _check_place(folder, set())
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
@@ -54,15 +56,45 @@ def write_folder(task: TokenTask, model: nn.Module, folder: Path) -> Path:
         task.encoder.tokenizer.save_pretrained(temporary)
         settings = {"task": "tokens", "encoder": task.encoder.name, "labels": task.labels, **asdict(task.settings)}
         settings |= {"encoder_digest": task.encoder.digest, "version": version("finetuning-companion")}
-        (temporary / SETTINGS_FILE).write_text(json.dumps(settings, indent=1, ensure_ascii=False) + "\n", "utf-8")
         card = CARD.format(folder=folder.name, labels=", ".join(task.labels), **settings_of_card(task))
         (temporary / "README.md").write_text(card, encoding="utf-8")
+        settings["files"] = sorted(path.name for path in temporary.iterdir())
+        (temporary / SETTINGS_FILE).write_text(json.dumps(settings, indent=1, ensure_ascii=False) + "\n", "utf-8")
         _compare(model, temporary)
-        shutil.rmtree(folder, ignore_errors=True)
+        _check_place(folder, set(settings["files"]))
+        if folder.exists():
+            shutil.rmtree(former, ignore_errors=True)
+            folder.rename(former)
         temporary.rename(folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise ExportError(f"cannot be written: {error}", file=folder, remedy="choose another folder") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    shutil.rmtree(former, ignore_errors=True)
     return folder
+
+
+def _check_place(folder: Path, known: set[str]) -> None:
+    """Refuse a place where something lies that an export did not write; `known` are the names that it would."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise ExportError("is a file or a link, not a folder", file=folder, remedy="name a new folder")
+    present = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    if SETTINGS_FILE in present:
+        present -= {SETTINGS_FILE, *known, *_written(folder)}
+    if present:
+        raise ExportError(
+            f"holds other files (first: {sorted(present)[0]}), which would be lost",
+            file=folder,
+            remedy="name a new folder, or move them away",
+        )
+
+
+def _written(folder: Path) -> list[str]:
+    """The files that the export in this folder wrote, by its own account."""
+    try:
+        return list(json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))["files"])
+    except (ValueError, KeyError, TypeError):
+        return []
 
 
 def settings_of_card(task: TokenTask) -> dict[str, str | int]:
@@ -78,7 +110,7 @@ def read_folder(folder: Path) -> tuple[TokenTask, nn.Module]:
     """The task and model of a folder that `write_folder` wrote, or of any token-classification folder.
 
     Raises:
-        ModelError: there is no such folder, it has no labels, or its settings do not fit them.
+        ModelError: there is no such folder, it holds no trained head, or its labels and settings do not fit together.
     """
     from companion.models.encoder import load_encoder
     from companion.tasks.tokens import TokenTask
@@ -100,7 +132,7 @@ def read_folder(folder: Path) -> tuple[TokenTask, nn.Module]:
         raise ModelError(
             f"is no tagger this package can use: {error.problem}", file=folder, remedy=error.remedy
         ) from error
-    return task, task.model().eval()
+    return task, task.model(new_head=False).eval()
 
 
 def _read_settings(folder: Path) -> dict:
@@ -109,7 +141,11 @@ def _read_settings(folder: Path) -> dict:
         return {}
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
-        return {name: settings[name] for name in ("labels", "policy", "max_length", "overlap")}
+        kinds = {"labels": list, "policy": str, "max_length": int, "overlap": int}
+        for name, kind in kinds.items():
+            if not isinstance(settings[name], kind):
+                raise TypeError(f"{name} is {settings[name]!r}")
+        return {name: settings[name] for name in kinds}
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"cannot be read: {error!r}", file=path, remedy="export the model again") from error
 

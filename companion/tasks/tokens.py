@@ -29,7 +29,7 @@ LONGEST = 256
 class TokenSettings:
     """How sentences become rows; stored with an exported model, because prediction must do the same."""
 
-    policy: str = "all"
+    policy: str = "first"
     """Which pieces of a word carry its label: "first" or "all"."""
     max_length: int = LONGEST
     """Word pieces per window, special tokens included."""
@@ -54,7 +54,7 @@ class TokenTask:
         labels: Sequence[str],
         encoder: Encoder,
         *,
-        policy: str = "all",
+        policy: str = "first",
         max_length: int | None = None,
         overlap: int | None = None,
         class_weights: Sequence[float] | None = None,
@@ -69,12 +69,15 @@ class TokenTask:
             raise ConfigError(
                 f"{len(class_weights)} class_weights for {len(labels)} labels", remedy="give one weight per label"
             )
+        for name, value in (("max_length", max_length), ("overlap", overlap)):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+                raise ConfigError(f"{name} is {value!r}", remedy="give a whole number of word pieces")
         if max_length is not None and max_length > encoder.max_length:
             raise ConfigError(
                 f"max_length is {max_length}, but {encoder.name} reads {encoder.max_length} word pieces at most",
                 remedy=f"choose {encoder.max_length} or less; longer sentences are windowed",
             )
-        length = max_length or min(encoder.max_length, LONGEST)
+        length = min(encoder.max_length, LONGEST) if max_length is None else max_length
         self.labels, self.encoder = tuple(labels), encoder
         self.label_ids = {label: index for index, label in enumerate(self.labels)}
         self.settings = TokenSettings(

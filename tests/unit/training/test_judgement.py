@@ -58,7 +58,7 @@ def test_a_gain_is_measured_from_the_best_that_was_accepted():
     state, verdicts = judged(Scripted(*creeping), minimum_gain=0.1)
     assert verdicts == [True, False, False, True, False, False]
     assert (state.best_step, state.best_value) == (4, pytest.approx(0.62))
-    exact, verdicts = judged(Scripted({"accuracy": 0.25}, {"accuracy": 0.5}), minimum_gain=0.25)
+    _, verdicts = judged(Scripted({"accuracy": 0.25}, {"accuracy": 0.5}), minimum_gain=0.25)
     assert verdicts == [True, False], "a gain must exceed the minimum"
 
 

@@ -9,6 +9,7 @@ import math
 import random
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy
 import pytest
@@ -46,7 +47,7 @@ def half_way(seen: list) -> list[float]:
     """A model, batches and a loss of one's own, and nothing else of the package: at most 15 lines."""
 
     class SquaredError:
-        weights = {"error": 1.0}
+        weights = MappingProxyType({"error": 1.0})
 
         def counts(self, batch):
             return {"error": len(batch["labelled"]["y"])}
@@ -164,7 +165,9 @@ def test_the_gradient_is_clipped_to_its_norm():
             return model
 
         def after_step(self, model, update, total):
-            seen.append(torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None]).item())
+            seen.append(
+                torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None]).item()
+            )
 
     from companion.adaptation import adapt
 
@@ -226,7 +229,9 @@ def test_a_term_with_nothing_to_count_is_skipped_and_counted():
 def test_labels_that_are_nowhere_are_an_error(settings):
     rows = tiny_batches(4).collate("labelled", [0, 1])
     batches = [{**rows, "labels": torch.full_like(rows["labels"], -100)}] * 3
-    with pytest.raises(DataError, match=f"none of the first {settings.get('max_updates', 3)} updates had a single label"):
+    with pytest.raises(
+        DataError, match=f"none of the first {settings.get('max_updates', 3)} updates had a single label"
+    ):
         go(None, batches, **settings)
 
 
@@ -338,7 +343,9 @@ def test_the_history_says_what_happened():
     assert len(run.history) == run.steps == 8
     assert [row["step"] for row in run.history] == list(range(1, 9))
     assert [row["epoch"] for row in run.history] == [0] * 4 + [1] * 4
-    assert {tuple(row) for row in run.history} == {("step", "epoch", "loss", "learning_rate", "gradient_norm", "supervised")}
+    assert {tuple(row) for row in run.history} == {
+        ("step", "epoch", "loss", "learning_rate", "gradient_norm", "supervised")
+    }
     assert run.losses == [row["loss"] for row in run.history]
     assert run.losses[-1] < run.losses[0]
     assert (run.config.learning_rate, run.config.precision) == (3e-3, "fp32")
@@ -348,7 +355,10 @@ def test_log_sees_every_update_and_every_evaluation():
     seen: list = []
     run = go(evaluate=TinyEvaluator(), log=lambda step, values: seen.append((step, values)))
     updates = [(step, values) for step, values in seen if "gradient_norm" in values]
-    assert [{"step": step, "epoch": row["epoch"], **values} for (step, values), row in zip(updates, run.history, strict=True)] == run.history
+    assert [
+        {"step": step, "epoch": row["epoch"], **values}
+        for (step, values), row in zip(updates, run.history, strict=True)
+    ] == run.history
     evaluations = [{"step": step, **values} for step, values in seen if "accuracy" in values]
     assert evaluations == run.evaluations
     assert len(seen) == 8 + 2
@@ -409,7 +419,11 @@ def test_the_config_of_the_run_is_the_settled_one():
 
 def test_the_file_reads_like_a_page():
     source = Path(loop.__file__).read_text(encoding="utf-8")
-    functions = {node.name: node.end_lineno - node.lineno + 1 for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)}
+    functions = {
+        node.name: node.end_lineno - node.lineno + 1
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef)
+    }
     assert len(source.splitlines()) <= 250
     assert functions["train"] <= 60
     modules = list(Path(loop.__file__).parents[1].rglob("*.py"))

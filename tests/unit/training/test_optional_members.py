@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import pytest
 import torch
@@ -38,7 +39,7 @@ def go(model=None, objective=None, *, folder=None, stop=None, batches=None, **se
 class Bare:
     """An objective with the required members alone, written anew."""
 
-    weights = {"supervised": 1.0}
+    weights = MappingProxyType({"supervised": 1.0})
 
     def counts(self, batch):
         return {"supervised": float((batch["labelled"]["labels"] != -100).sum())}
@@ -208,7 +209,9 @@ class Projecting(TokenCrossEntropy):
         first, second = gradients["supervised"], gradients["opposed"]
         if not self.project or first @ second >= 0:
             return first + second
-        return first - (first @ second) / (second @ second) * second + second - (first @ second) / (first @ first) * first
+        return (
+            first - (first @ second) / (second @ second) * second + second - (first @ second) / (first @ first) * first
+        )
 
 
 @pytest.mark.parametrize("piece_budget", [30, 10_000])

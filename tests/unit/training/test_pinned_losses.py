@@ -8,8 +8,8 @@ from companion.objectives import TokenCrossEntropy
 from companion.training import TrainConfig, train
 from tests.tiny import TinyEvaluator, tiny_batches, tiny_tagger
 
-LOSSES = []
-EVALUATIONS = []
+LOSSES = [1.611760, 1.582502, 1.518994, 1.446219, 1.449809]
+EVALUATIONS = [1.481684, 1.424427]
 
 
 def test_the_pinned_run():
