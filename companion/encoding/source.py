@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -63,13 +64,9 @@ class TokenBatches:
         """The same rows in the order of the run's seed; a source with a seed of its own stays as it is."""
         if self.seed is not None:
             return self
-        return TokenBatches(
-            self.windows,
-            pad_token_id=self.pad_token_id,
-            batch_size=self.batch_size,
-            order=self.order,
-            seed=seed,
-        )
+        seeded = copy.copy(self)
+        seeded.seed, seeded._plan = seed, None
+        return seeded
 
     def updates(self, epoch: int) -> int:
         """How many updates this epoch has: all rows, the last update possibly smaller."""

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from companion.encoding.source import TokenBatches
+from companion.encoding.source import PART, TokenBatches
+from companion.encoding.windows import Window
 from companion.errors import ConfigError, DataError
 from tests.tiny import tiny_batches, tiny_windows
 
@@ -138,3 +139,16 @@ def test_rows_without_a_single_label_are_refused():
     with pytest.raises(DataError, match="not one .* carries a label"):
         TokenBatches(windows, pad_token_id=0)
     assert TokenBatches([*windows, *tiny_windows(1)], pad_token_id=0).updates(0) == 1
+
+
+def test_a_source_of_another_kind_keeps_its_kind_on_the_runs_seed() -> None:
+    """A subclass decides how rows become tensors; taking the run's seed must not lose it."""
+
+    class Louder(TokenBatches):
+        def collate(self, part: str, ids: list[int]) -> dict:
+            return {name: tensor * 2 for name, tensor in super().collate(part, ids).items()}
+
+    window = Window(input_ids=[1, 2], labels=[0, 1], word_of_piece=[0, 1], owned=range(2))
+    seeded = Louder([window] * 3, pad_token_id=0, batch_size=2).with_seed(5)
+    assert seeded.seed == 5
+    assert seeded.collate(PART, [0])["input_ids"].tolist() == [[2, 4]]
