@@ -67,7 +67,7 @@ class Encoder:
         from companion.randomness import torch_stream
 
         auto_class = getattr(transformers, f"AutoModel{kind}")
-        with torch_stream("cpu", seed, "head"), _quiet_loading(), _readable(self.name, self.location):
+        with torch_stream("cpu", seed, "head"), quiet(), _readable(self.name, self.location):
             model, found = auto_class.from_pretrained(
                 self.location,
                 revision=self.revision,
@@ -251,8 +251,8 @@ def _readable(name: str, location: str) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet_loading() -> Iterator[None]:
-    """Keep the loader's report of new head weights out of the way: a new head is what was asked for."""
+def quiet() -> Iterator[None]:
+    """Keep the bars of transformers out of the way, and its report of new head weights: a new head was asked for."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -46,14 +46,17 @@ def write_folder(task: TokenTask, model: nn.Module, folder: Path) -> Path:
     """
     from safetensors import SafetensorError
 
+    from companion.models.encoder import quiet
+
     folder = folder.absolute()
     temporary, former = (folder.with_name(f"{folder.name}.{word}") for word in ("partial", "former"))
     _check_place(folder, set())
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        model.save_pretrained(temporary)
-        task.encoder.tokenizer.save_pretrained(temporary)
+        with quiet():
+            model.save_pretrained(temporary)
+            task.encoder.tokenizer.save_pretrained(temporary)
         settings = {"task": "tokens", "encoder": task.encoder.name, "labels": task.labels, **asdict(task.settings)}
         settings |= {"encoder_digest": task.encoder.digest, "version": version("finetuning-companion")}
         card = CARD.format(folder=folder.name, labels=", ".join(task.labels), **settings_of_card(task))

@@ -105,6 +105,12 @@ class Checkpoints:
                 _remove(self.path(other))
         return target
 
+    def discard_before(self, step: int, *, keep: set[int]) -> None:
+        """Delete older checkpoints, where a process ended before it could do so after its last save."""
+        for other in self.steps():
+            if other < step and other not in keep:
+                _remove(self.path(other))
+
     def newest(self) -> tuple[Path | None, list[str]]:
         """The newest checkpoint that can be read, and what is wrong with newer ones; unfinished ones are removed."""
         problems = []

@@ -12,7 +12,7 @@ Log = Callable[[int, Mapping[str, float]], None]
 
 
 def tensorboard_log(folder: str | Path) -> Log:
-    """Write every logged value as a TensorBoard scalar under `folder`.
+    """Write every logged value as a TensorBoard scalar under `folder`: `train/loss`, `evaluation/entity_f1`.
 
     Raises:
         MissingDependencyError: tensorboard is not installed.
@@ -26,7 +26,7 @@ def tensorboard_log(folder: str | Path) -> Log:
     writer = SummaryWriter(str(folder))
 
     def log(step: int, values: Mapping[str, float]) -> None:
-        for name, value in values.items():
+        for name, value in _grouped(values).items():
             writer.add_scalar(name, value, step)
         writer.flush()
 
@@ -34,7 +34,7 @@ def tensorboard_log(folder: str | Path) -> Log:
 
 
 def wandb_log(**settings: Any) -> Log:
-    """Send every logged value to Weights & Biases; `settings` go to `wandb.init`.
+    """Send every logged value to Weights & Biases, named as in TensorBoard; `settings` go to `wandb.init`.
 
     Raises:
         MissingDependencyError: wandb is not installed.
@@ -46,7 +46,13 @@ def wandb_log(**settings: Any) -> Log:
     except ImportError as error:
         raise _missing("wandb") from error
     run = wandb.init(**settings)
-    return lambda step, values: run.log(dict(values), step=step)
+    return lambda step, values: run.log(_grouped(values), step=step)
+
+
+def _grouped(values: Mapping[str, float]) -> dict[str, float]:
+    # An update and an evaluation of the same step may both have a loss; only an update has a learning rate.
+    group = "train" if "learning_rate" in values else "evaluation"
+    return {f"{group}/{name}": value for name, value in values.items()}
 
 
 def _missing(package: str) -> MissingDependencyError:

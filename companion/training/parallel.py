@@ -24,6 +24,7 @@ class Processes:
     @classmethod
     def join(cls, device: torch.device) -> Processes:
         """Join the group that the launcher's environment describes; alone when there is none."""
+        import torch
         import torch.distributed as distributed
 
         if int(os.environ.get("WORLD_SIZE", "1")) == 1 and not (
@@ -31,6 +32,8 @@ class Processes:
         ):
             return cls(rank=0, world=1)
         if not distributed.is_initialized():
+            if device.type == "cuda":
+                torch.cuda.set_device(device)
             distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
         return cls(rank=distributed.get_rank(), world=distributed.get_world_size())
 

@@ -168,6 +168,8 @@ def resume(parts: Parts) -> tuple[State, list[str]]:
         except CheckpointError as error:
             notes.append(f"the best weights, of update {state.best_step}, are lost; the best is sought anew: {error}")
             state.best_step = state.best_value = None
+    if parts.processes.leads:
+        parts.store.discard_before(state.step, keep={state.best_step or state.step})
     return state, notes
 
 

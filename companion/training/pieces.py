@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import zip_longest
+from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import ConfigError, DataError
@@ -80,8 +80,10 @@ class IterableBatches:
     def window(self, epoch: int, update: int) -> dict[str, list[int]]:
         """The numbers of the items that form this update."""
         if epoch != self._epoch:
+            # The first item is drawn with the order: a loader with workers shuffles before it is asked for an item.
             with torch_stream("cpu", self.seed, "iterable", epoch):
-                self._epoch, self._next, self._iterator = epoch, 0, iter(self.batches)
+                iterator = iter(self.batches)
+                self._epoch, self._next, self._iterator = epoch, 0, chain(list(islice(iterator, 1)), iterator)
         first = update * self.accumulate
         last = min(first + self.accumulate, len(self.batches))  # type: ignore[arg-type]
         return {"labelled": list(range(first, last))}

@@ -310,6 +310,18 @@ def test_unfinished_pieces_are_removed(folder):
     assert run.notes == ("finished: 8 of 8 updates were done",)
 
 
+def test_what_a_killed_process_could_not_delete_is_deleted(folder, finished):
+    store = Checkpoints(folder / "checkpoints")
+    kept = store.steps()
+    for step in (1, kept[0] + 1):
+        shutil.copytree(newest(folder), store.path(step))
+    shutil.copytree(newest(folder), store.path(99))
+    os.truncate(store.path(99) / "state.json", 5)
+    go(folder)
+    assert store.steps() == [*kept, 99], "what is newer and damaged is left for the reader of the message"
+    assert finished.best_step == kept[0]
+
+
 def test_rotation_keeps_the_new_one_and_what_it_is_told(tmp_path):
     store = Checkpoints(tmp_path / "checkpoints")
     tensors = {"model.safetensors": {"weight": torch.arange(3.0)}}

@@ -111,6 +111,18 @@ def test_the_comparison_sees_a_millionth(tmp_path):
     assert "0 of 1 ended with the same" in str(outcome)
 
 
+def leave_something_else(folder: str) -> None:
+    """Not a run at all: a checkpoint whose manifest is never the same."""
+    checkpoint = Path(folder) / "checkpoints" / "step-00000001"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "manifest.json").write_text(folder)
+
+
+def test_runs_that_differ_without_a_kill_are_no_result(tmp_path):
+    with pytest.raises(RuntimeError, match="two undisturbed runs do not end with the same files"):
+        torture(lambda folder: launch(leave_something_else, str(folder)), tmp_path, kills=1)
+
+
 def test_a_run_that_fails_by_itself_is_no_result(tmp_path):
     with pytest.raises(RuntimeError, match="exit code 3"):
         torture(lambda folder: launch(os._exit, 3), tmp_path, kills=1)

@@ -90,6 +90,24 @@ def test_no_file_holds_a_path_of_this_machine(task, tmp_path):
     assert read == len(FILES)
 
 
+@pytest.mark.filterwarnings("ignore:Cannot enable progress bars")
+def test_exporting_draws_no_bar(task, tmp_path, monkeypatch):
+    from transformers.utils import logging
+
+    model, seen = task.model(), []
+    original = model.save_pretrained
+    monkeypatch.setattr(
+        model, "save_pretrained", lambda place: (seen.append(logging.is_progress_bar_enabled()), original(place))
+    )
+    logging.enable_progress_bar()
+    try:
+        task.export(model, tmp_path / "tagger")
+        assert seen == [False]
+        assert logging.is_progress_bar_enabled()
+    finally:
+        logging.disable_progress_bar()
+
+
 def test_the_card_says_what_it_is(task, tmp_path):
     card = (task.export(task.model(), tmp_path / "tagger") / "README.md").read_text()
     assert "Fine-tuned from `wordpiece`" in card

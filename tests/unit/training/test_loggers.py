@@ -32,10 +32,14 @@ def test_tensorboard_gets_every_value(tmp_path):
     run = go(tensorboard_log(tmp_path))
     events = EventAccumulator(str(tmp_path))
     events.Reload()
-    assert set(events.Tags()["scalars"]) == {"loss", "learning_rate", "gradient_norm", "supervised", "accuracy"}
-    rates = [(event.step, event.value) for event in events.Scalars("learning_rate")]
-    assert rates == [(row["step"], pytest.approx(row["learning_rate"])) for row in run.history]
-    assert [event.step for event in events.Scalars("accuracy")] == [2, 4]
+    assert set(events.Tags()["scalars"]) == {
+        *(f"train/{name}" for name in ("loss", "learning_rate", "gradient_norm", "supervised")),
+        *(f"evaluation/{name}" for name in ("loss", "accuracy")),
+    }
+    losses = [(event.step, event.value) for event in events.Scalars("train/loss")]
+    assert losses == [(row["step"], pytest.approx(row["loss"])) for row in run.history]
+    scores = [(event.step, event.value) for event in events.Scalars("evaluation/loss")]
+    assert scores == [(row["step"], pytest.approx(row["loss"])) for row in run.evaluations]
 
 
 def test_weights_and_biases_gets_every_value(monkeypatch):
@@ -47,7 +51,8 @@ def test_weights_and_biases_gets_every_value(monkeypatch):
     run = go(wandb_log(project="taggers"))
     assert {settings["project"] for settings, _, _ in seen} == {"taggers"}
     assert [step for _, step, _ in seen] == [1, 2, 2, 3, 4, 4]
-    assert seen[0][2]["loss"] == run.losses[0]
+    assert seen[0][2]["train/loss"] == run.losses[0]
+    assert seen[2][2] == {f"evaluation/{name}": run.evaluations[0][name] for name in ("loss", "accuracy")}
 
 
 @pytest.mark.parametrize(("name", "make"), [("wandb", wandb_log), ("tensorboard", lambda: tensorboard_log("runs"))])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
 import pytest
 import torch
 
@@ -13,7 +16,7 @@ from companion.training.optimizer import trained_parameters
 from companion.training.parallel import Processes
 from companion.training.pieces import collate, cut
 from companion.training.resolve import resolve
-from tests.processes import call_together
+from tests.processes import call_together, result_of, start
 from tests.tiny import TinyEvaluator, digest, tiny_batches, tiny_tagger, tiny_windows
 
 pytestmark = pytest.mark.two_process
@@ -199,6 +202,26 @@ def test_two_processes_resume_together(tmp_path):
     assert first["weights"] == second["weights"] == straight["weights"]
     assert first["losses"] == straight["losses"]
     assert first["scale"] == straight["scale"]
+
+
+def join_as_launched(rank: int, port: int) -> tuple:
+    """What a process finds that torchrun or accelerate started: its place stands in the environment."""
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    processes = Processes.join(torch.device("cpu"))
+    again = Processes.join(torch.device("cpu"))
+    total = processes.sum(torch.tensor([1.0 + rank])).item()
+    return processes == again, processes.rank, processes.world, processes.leads, total, processes.share(f"from {rank}")
+
+
+def test_a_launcher_is_found_in_the_environment():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    children = [start(join_as_launched, rank, port) for rank in (0, 1)]
+    assert [result_of(*child) for child in children] == [
+        (True, 0, 2, True, 3.0, "from 0"),
+        (True, 1, 2, False, 3.0, "from 0"),
+    ]
 
 
 def test_alone_there_is_no_group(monkeypatch):

@@ -181,14 +181,14 @@ def test_leftover_gradients_of_a_broken_run_are_not_used(straight):
     assert run.history == straight["bucketed"]["history"]
 
 
-def shuffled(seed: int = 0) -> DataLoader:
+def shuffled(*, workers: int = 0) -> DataLoader:
     source = tiny_batches(24, batch_size=1, longest=8)
     rows = [source.collate("labelled", [row]) for row in range(24)]
     rows = [{name: tensor[0] for name, tensor in row.items()} for row in rows]
     short = [
         {name: torch.nn.functional.pad(tensor, (0, 8 - len(tensor))) for name, tensor in row.items()} for row in rows
     ]
-    return DataLoader(short, batch_size=4, shuffle=True)
+    return DataLoader(short, batch_size=4, shuffle=True, num_workers=workers)
 
 
 def go_plain(folder: Path | None, break_in_log: int | None = None, batches=None, **settings):
@@ -222,6 +222,13 @@ def test_a_shuffling_loader_is_resumed_between_epochs(tmp_path):
         assert ("of 9 updates were done" in " ".join(run.notes)) is (done > 0)
     assert go_plain(None, seed=1).losses != straight.losses
     assert len({row["epoch"] for row in straight.history}) == 3
+
+
+def test_workers_of_a_loader_do_not_change_the_run(tmp_path):
+    straight = go_plain(tmp_path / "straight")
+    with pytest.raises(BrokenOff):
+        go_plain(tmp_path / "broken", break_in_log=4)
+    assert ending(go_plain(tmp_path / "broken", batches=shuffled(workers=2))) == ending(straight)
 
 
 def test_a_loader_with_a_generator_of_its_own_cannot_be_resumed(tmp_path):
