@@ -56,8 +56,8 @@ class TokenCrossEntropy:
 
     def __repr__(self) -> str:
         return (
-            f"{type(self).__name__}(part={self.part!r}, weights={dict(self.weights)}, class_weights={self.class_weights}, "
-            f"label_smoothing={self.label_smoothing})"
+            f"{type(self).__name__}(part={self.part!r}, weights={dict(self.weights)}, "
+            f"class_weights={self.class_weights}, label_smoothing={self.label_smoothing})"
         )
 
     def counts(self, batch: Batch) -> dict[str, float]:
