@@ -332,6 +332,15 @@ def test_rotation_keeps_the_new_one_and_what_it_is_told(tmp_path):
     assert torch.equal(read_checkpoint(store.path(5))[0]["model.safetensors"]["weight"], torch.arange(3.0))
 
 
+def test_a_damaged_checkpoint_is_replaced_when_its_step_comes_again(tmp_path):
+    store = Checkpoints(tmp_path / "checkpoints")
+    for value in (1.0, 2.0):
+        store.save(3, {"model.safetensors": {"weight": torch.tensor([value])}}, {}, keep=set())
+        assert read_checkpoint(store.path(3))[0]["model.safetensors"]["weight"].item() == value
+        truncate(store.path(3) / "model.safetensors", 0.5)
+    assert store.steps() == [3]
+
+
 def test_nothing_is_deleted_before_the_new_one_has_been_read_back(tmp_path, monkeypatch):
     from companion.training import checkpoint as module
 

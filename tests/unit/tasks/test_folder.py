@@ -136,13 +136,15 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize(("files", "first"), FOREIGN.values(), ids=FOREIGN)
-def test_what_others_wrote_is_not_overwritten(task, tmp_path, files, first):
+def test_what_others_wrote_is_not_overwritten(task, tmp_path, monkeypatch, files, first):
     folder = tmp_path / "tagger"
     folder.mkdir()
     for name, content in files.items():
         (folder / name).write_text(content)
+    model = task.model()
+    monkeypatch.setattr(model, "save_pretrained", lambda place: pytest.fail("the place is looked at first"))
     with pytest.raises(ExportError, match=f"holds other files .first: {first}., which would be lost"):
-        task.export(task.model(), folder)
+        task.export(model, folder)
     assert {path.name: path.read_text() for path in folder.iterdir()} == files
     assert [path.name for path in tmp_path.iterdir()] == ["tagger"]
 

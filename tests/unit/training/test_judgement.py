@@ -189,6 +189,13 @@ def test_evaluating_does_not_change_training():
     assert digest(without.model.state_dict()) == digest(go().model.state_dict())
 
 
+def test_what_an_evaluator_draws_leaves_the_callers_random_state():
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    go(evaluate=Disturbing())
+    assert torch.equal(before, torch.get_rng_state())
+
+
 def test_the_run_evaluates_when_it_is_told_and_at_the_end():
     assert [row["step"] for row in go(evaluate=TinyEvaluator()).evaluations] == [4, 8, 12]
     settings = {"evaluate_every": 5}
