@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from companion.training.config import TrainConfig
 
 # Peak learning rates that work for full fine-tuning, by the number of parameters: small models from scratch, the
-# offline encoder (tuned on WNUT-17 dev), BERT-base (Devlin et al. 2019: 2e-5 to 5e-5), BERT-large.
+# offline encoder (see the default-recipe record), BERT-base (Devlin et al. 2019: 2e-5 to 5e-5), BERT-large.
 RATES = ((5e5, 1e-3), (2.27e7, 2e-4), (1.1e8, 3e-5), (3.4e8, 1.5e-5))
 SMALL_SHARE = 0.02
 SMALL_SHARE_RATE = 1e-3
