@@ -37,11 +37,17 @@ def build_app() -> typer.Typer:
 
 def corpora(
     name: Annotated[str | None, typer.Argument(help="Describe this corpus: counts, types, overlaps, repairs.")] = None,
+    report: Annotated[bool, typer.Option("--report", help="How good the book's own corpora are.")] = False,
+    retrain: Annotated[bool, typer.Option("--retrain", help="With --report: measure the models again.")] = False,
     as_json: JSON = False,
 ) -> None:
-    """List the corpora that have a name, or describe one."""
+    """List the corpora that have a name, describe one, or report on the book's own."""
     from companion.cli.corpora import list_corpora, show_corpus
 
+    if report or retrain:
+        from companion.cli.corpus_report import report_corpora
+
+        return report_corpora(retrain=retrain, as_json=as_json)
     list_corpora(as_json=as_json) if name is None else show_corpus(name, as_json=as_json)
 
 
@@ -68,6 +74,9 @@ def train(
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Rows per update.")] = None,
     patience: Annotated[int | None, typer.Option(help="Stop after this many evaluations without improvement.")] = None,
+    checkpoint_every: Annotated[
+        int | None, typer.Option(help="Also save after this many updates; it is always saved at an epoch's end.")
+    ] = None,
     max_length: Annotated[int | None, typer.Option(help="Word pieces per window.")] = None,
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16, or fp16.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
@@ -81,7 +90,13 @@ def train(
     source = Source(
         corpus=corpus, train=train, dev=dev, test=test, format=format, columns=columns, scheme=scheme, repair=repair
     )
-    given = {"epochs": epochs, "max_updates": max_updates, "learning_rate": learning_rate, "patience": patience}
+    given = {
+        "epochs": epochs,
+        "max_updates": max_updates,
+        "learning_rate": learning_rate,
+        "patience": patience,
+        "checkpoint_every": checkpoint_every,
+    }
     train_tagger(
         source,
         out=out,
