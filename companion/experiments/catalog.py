@@ -7,7 +7,7 @@ from types import ModuleType
 
 from companion.errors import ConfigError
 
-NAMES = ("default-recipe", "label-audit", "label-arms")
+NAMES = ("default-recipe", "label-audit", "label-arms", "corpus-baselines", "originality", "saturation")
 
 
 def find(name: str) -> ModuleType:

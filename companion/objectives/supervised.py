@@ -21,13 +21,14 @@ class TokenCrossEntropy:
 
     Positions with label -100 count for nothing. With `class_weights` the count is the sum of the weights of the
     labelled positions, so that the quotient is a weighted mean. Logits may be longer than the labels (a prompt in
-    front): labels belong to the last positions.
+    front): labels belong to the last positions. `label_smoothing` ε gives each class ε/C of the target; `focal_gamma` γ
+    weighs each position by (1 − p)^γ, p being the probability of its label (Lin et al. 2017).
 
     The sum is taken here and divided by the loop, because a head that averages each micro-batch for itself gives the
     gradient of another loss; see torchtune's `scale_grads` for the same arithmetic.
 
     Raises:
-        ConfigError: a weight or the smoothing is outside its range.
+        ConfigError: a weight, the smoothing or the focal exponent is outside its range, or the latter two are both set.
         ObjectiveError: labels outside the model's classes, or not whole numbers.
 
     Taught in: book/walkthroughs/train-a-tagger
@@ -41,23 +42,33 @@ class TokenCrossEntropy:
         weight: float = 1.0,
         class_weights: Sequence[float] | None = None,
         label_smoothing: float = 0.0,
+        focal_gamma: float = 0.0,
     ) -> None:
         if not 0.0 <= label_smoothing < 1.0:
             raise ConfigError(
                 f"label_smoothing is {label_smoothing}", remedy="choose a value from 0 up to, not including, 1"
             )
+        # Between 0 and 1 the gradient of (1 − p)^γ is infinite where the model is sure and right.
+        if focal_gamma != 0.0 and not 1.0 <= focal_gamma < math.inf:
+            raise ConfigError(f"focal_gamma is {focal_gamma}", remedy="choose 0 (off) or a number from 1 up")
+        if focal_gamma and label_smoothing:
+            raise ConfigError(
+                "label_smoothing and focal_gamma are both set",
+                remedy="choose one: they pull a confident position in opposite directions",
+            )
         if class_weights is not None and not all(math.isfinite(value) and value >= 0 for value in class_weights):
             raise ConfigError(f"class_weights are {list(class_weights)}", remedy="give one finite number ≥ 0 per class")
         if not math.isfinite(weight) or weight < 0:
             raise ConfigError(f"the weight of {term!r} is {weight}", remedy="give a finite number ≥ 0")
-        self.part, self.term, self.label_smoothing = part, term, label_smoothing
+        self.part, self.term, self.label_smoothing, self.focal_gamma = part, term, label_smoothing, focal_gamma
         self.class_weights = None if class_weights is None else tuple(class_weights)
         self.weights: Mapping[str, float] = {term: weight}
 
     def __repr__(self) -> str:
         return (
             f"{type(self).__name__}(part={self.part!r}, weights={dict(self.weights)}, "
-            f"class_weights={self.class_weights}, label_smoothing={self.label_smoothing})"
+            f"class_weights={self.class_weights}, label_smoothing={self.label_smoothing}, "
+            f"focal_gamma={self.focal_gamma})"
         )
 
     def counts(self, batch: Batch) -> dict[str, float]:
@@ -85,6 +96,7 @@ class TokenCrossEntropy:
 
     def from_logits(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Sum over labelled positions of -log p(label); `logits` has one dimension more than `labels`, the classes."""
+        import torch
         from torch.nn import functional
 
         if labels.dim() == 2:
@@ -98,14 +110,20 @@ class TokenCrossEntropy:
             )
         # The sum runs in at least fp32: under bf16 autocast the logits arrive with 8 bits of precision.
         logits = logits.float() if logits.dtype.itemsize < 4 else logits
-        return functional.cross_entropy(
-            logits.reshape(-1, classes),
-            labels.reshape(-1),
+        flat_logits, flat_labels = logits.reshape(-1, classes), labels.reshape(-1)
+        losses = functional.cross_entropy(
+            flat_logits,
+            flat_labels,
             weight=None if self.class_weights is None else logits.new_tensor(self.class_weights),
             label_smoothing=self.label_smoothing,
             ignore_index=IGNORE_INDEX,
-            reduction="sum",
+            reduction="none" if self.focal_gamma else "sum",
         )
+        if not self.focal_gamma:
+            return losses
+        surprise = functional.cross_entropy(flat_logits, flat_labels, ignore_index=IGNORE_INDEX, reduction="none")
+        # 1 − p = −expm1(−surprise), which keeps its digits where p is near 1.
+        return ((-torch.expm1(-surprise)) ** self.focal_gamma * losses).sum()
 
     def _check_range(self, labelled: Tensor, classes: int) -> None:
         if labelled.numel() and not 0 <= int(labelled.min()) <= int(labelled.max()) < classes:

@@ -1,7 +1,8 @@
 """What every chapter imports: claims, predictions, parity, shown source, figures, exercises.
 
-Verbs (`claim`, `predict`, `parity`, `show`, `check`) display at once and return nothing; nouns (`token_strip`,
-`tagged_sentence`, `label_table`, `Explore`) are pieces that a notebook displays when they stand last in a cell.
+Verbs (`claim`, `predict`, `self_test`, `parity`, `show`, `check`) display at once and return nothing; nouns
+(`token_strip`, `tagged_sentence`, `label_table`, `derivation`, `logit_dragger`, `Explore`) are pieces that a notebook
+displays when they stand last in a cell.
 """
 
 from typing import TYPE_CHECKING
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
     from companion.teaching.explore import Explore as Explore
     from companion.teaching.figures import figure as figure
     from companion.teaching.listing import show as show
+    from companion.teaching.logits import logit_dragger as logit_dragger
     from companion.teaching.notebook import start as start
     from companion.teaching.predictions import predict as predict
+    from companion.teaching.questionnaire import self_test as self_test
     from companion.teaching.refresh import refresh_shown as refresh_shown
     from companion.teaching.sentences import tagged_sentence as tagged_sentence
     from companion.teaching.solutions import run_solutions as run_solutions
+    from companion.teaching.steps import derivation as derivation
     from companion.teaching.strips import token_strip as token_strip
     from companion.teaching.tables import label_table as label_table
 
@@ -32,11 +36,14 @@ __getattr__, __dir__, __all__ = attach(
         "explore": ("Explore",),
         "figures": ("figure",),
         "listing": ("show",),
+        "logits": ("logit_dragger",),
         "notebook": ("start",),
         "predictions": ("predict",),
+        "questionnaire": ("self_test",),
         "refresh": ("refresh_shown",),
         "sentences": ("tagged_sentence",),
         "solutions": ("run_solutions",),
+        "steps": ("derivation",),
         "strips": ("token_strip",),
         "tables": ("label_table",),
     },

@@ -12,12 +12,14 @@ from companion.teaching.seal import Seal
 from companion.teaching.surface import present
 
 
-def parity(by_hand: Any, package: Any, *, tolerance: float = 0.0, what: str = "loss") -> None:
+def parity(
+    by_hand: Any, package: Any, *, tolerance: float = 0.0, what: str = "loss", against: str = "companion"
+) -> None:
     """Assert that two results have the same shape and the same values, and show the bound on their difference.
 
     Numbers, strings, tensors, arrays, and lists, tuples and dicts of these, of any depth. Numbers may differ by
     `tolerance` (absolute, in float64); strings, booleans and None must be equal. Equal infinities agree, NaN never
-    does.
+    does. `against` names the other side where it is not this package: `"torch"`.
 
     Raises: AssertionError naming the first place that differs, or when there is nothing to compare. ConfigError for a
     tolerance that is negative or not finite.
@@ -43,7 +45,7 @@ def parity(by_hand: Any, package: Any, *, tolerance: float = 0.0, what: str = "l
     count = "one value" if len(hand) == 1 else f"{len(hand):,} values"
     numeric = any(isinstance(leaf, float) for leaf in hand.values())
     bound = f"difference ≤ {number(tolerance)}" if tolerance and numeric else "identical"
-    present(Seal(sentence=f"by hand = `companion`: {what}", value=bound, note=count))
+    present(Seal(sentence=f"by hand = `{against}`: {what}", value=bound, note=count))
 
 
 def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Literal
 
 from companion.errors import ConfigError
@@ -22,16 +23,18 @@ def claim(
     digits: int = 3,
     unit: str = "",
     show: Literal["value", "bound"] = "value",
+    id: str | None = None,
 ) -> None:
     """Assert that a measured value keeps exactly one bound, and show sentence, rounded value and bound on one line.
 
     `value` is a number, a one-element tensor or, with `equals`, anything that compares to a bool. `tolerance` belongs
     to `equals`; bounds are inclusive and tested before rounding to `digits` decimals. `show="bound"` prints only the
     bound, for results whose last digits differ between processors. A value that rounds to nothing is also shown as
-    its bound.
+    its bound. `id` names the sentences of the source documents that are tested here (`"K32"`, `"F05 F07"`); it stands
+    in the seal's HTML and is not shown.
 
     Raises: AssertionError where the bound is not kept; NaN and infinity keep none. ConfigError for a claim that has
-    no bound, more than one, or a bound of the wrong kind.
+    no bound, more than one, a bound of the wrong kind, or an id of another form.
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
     bound = _bound(at_least, at_most, equals, between, tolerance)
@@ -39,6 +42,8 @@ def claim(
         raise ConfigError(f"claim: digits={digits!r} is not a count of decimals", remedy="Use 0, 1, 2, ….")
     if show not in ("value", "bound"):
         raise ConfigError(f"claim: show={show!r} is unknown", remedy='Use show="value" or show="bound".')
+    if id is not None and not re.fullmatch(r"[A-Z]{1,2}\d{1,2}( [A-Z]{1,2}\d{1,2})*", id):
+        raise ConfigError(f"claim: id={id!r} is none", remedy='Write "K32", or several with a space between.')
     measured = _scalar(value)
     if not _holds(measured, at_least, at_most, equals, between, tolerance):
         raise AssertionError(
@@ -46,10 +51,10 @@ def claim(
         )
     printed = _rounded(measured, digits)
     if show == "bound" or printed is None:
-        present(Seal(sentence=sentence, value=f"{bound}{_spaced(unit)}"))
+        present(Seal(sentence=sentence, value=f"{bound}{_spaced(unit)}", source=id or ""))
     else:
         note = "" if equals is not None and tolerance is None else bound
-        present(Seal(sentence=sentence, value=f"{printed}{_spaced(unit)}", note=note))
+        present(Seal(sentence=sentence, value=f"{printed}{_spaced(unit)}", note=note, source=id or ""))
 
 
 def number(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from companion.teaching.surface import Piece, inline, plain
+from companion.teaching.surface import Piece, escape, inline, plain
 from companion.teaching.theme import style
 
 _CSS = """
@@ -40,6 +40,8 @@ class Seal(Piece):
     """A word before the sentence: `done`, `not yet`."""
     waiting: bool = False
     """Whether this is still open (an amber ring) and not a thing that holds (a green tick)."""
+    source: str = ""
+    """The ids of the source documents' sentences that this settles; kept in the HTML, not shown."""
 
     def text(self) -> str:
         opening = f"{self.opening}: " if self.opening else "✓ "
@@ -53,8 +55,9 @@ class Seal(Piece):
         said = "" if self.opening else f'<span class="ftc-unseen">{spoken}: </span>'
         value = f' <span class="ftc-value">{inline(self.value)}</span>' if self.value else ""
         note = f' <span class="ftc-note">{inline(self.note)}</span>' if self.note else ""
+        source = f' data-ftc-claim="{escape(self.source)}"' if self.source else ""
         return (
-            f'<div class="ftc ftc-seal{kind}">{style(_CSS + (_WAITING if self.waiting else ""))}'
+            f'<div class="ftc ftc-seal{kind}"{source}>{style(_CSS + (_WAITING if self.waiting else ""))}'
             f'<span class="ftc-mark ftc-tick" aria-hidden="true">{mark}</span>{opening}'
             f'<span class="ftc-said">{said}{inline(self.sentence)}</span>{value}{note}</div>'
         )

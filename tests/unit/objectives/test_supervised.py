@@ -140,6 +140,41 @@ def test_impossible_smoothing_is_refused(smoothing):
         TokenCrossEntropy(label_smoothing=smoothing)
 
 
+@pytest.mark.parametrize("weights", [(1.0, 1.0, 1.0), (0.5, 2.0, 3.0)])
+@pytest.mark.parametrize("gamma", [1.0, 2.0, 5.0])
+def test_focal_loss_is_cross_entropy_weighed_by_what_is_missing(gamma, weights):
+    expected = 0.0
+    for row, labels in zip(LOGITS.tolist(), LABELS.tolist(), strict=True):
+        for logits, label in zip(row, labels, strict=True):
+            if label != -100:
+                p = math.exp(logits[label]) / sum(math.exp(value) for value in logits)
+                expected -= weights[label] * (1 - p) ** gamma * math.log(p)
+    objective, model = TokenCrossEntropy(focal_gamma=gamma, class_weights=weights), Fixed(LOGITS)
+    loss = objective(model, batch())["supervised"]
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    loss.backward()
+    assert model.logits.grad[:, 2].abs().sum() == 0
+    assert objective.counts(batch()) == TokenCrossEntropy(class_weights=weights).counts(batch())
+
+
+@pytest.mark.parametrize("logit", [0.0, 20.0, 110.0, 1e4])
+def test_focal_loss_is_finite_where_the_model_is_sure(logit):
+    logits = torch.tensor([[logit, 0.0]], requires_grad=True)
+    for label in (0, 1):
+        [gradient] = torch.autograd.grad(
+            TokenCrossEntropy(focal_gamma=1.0).from_logits(logits, torch.tensor([label])), logits
+        )
+        assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("gamma", [-1.0, 0.5, math.nan, math.inf])
+def test_impossible_focal_exponents_are_refused(gamma):
+    with pytest.raises(ConfigError, match="focal_gamma"):
+        TokenCrossEntropy(focal_gamma=gamma)
+    with pytest.raises(ConfigError, match="both"):
+        TokenCrossEntropy(focal_gamma=2.0, label_smoothing=0.1)
+
+
 def test_too_few_class_weights_are_refused_before_the_loss():
     with pytest.raises(ObjectiveError, match="2 class_weights, but the model has 3 classes"):
         TokenCrossEntropy(class_weights=[1.0, 1.0])(Fixed(LOGITS), batch(LABELS.clamp(max=1)))
@@ -156,7 +191,8 @@ def test_its_text_names_every_setting():
             {"class_weights": [1.0, 2.0]},
             {"class_weights": [1.0, 3.0]},
             {"label_smoothing": 0.1},
+            {"focal_gamma": 2.0},
         )
     }
-    assert len(texts) == 7
+    assert len(texts) == 8
     assert all("0x" not in text for text in texts)

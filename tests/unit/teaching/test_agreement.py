@@ -58,3 +58,8 @@ def test_different_results_name_the_place(capsys, by_hand, package, tolerance, t
 def test_a_tolerance_that_says_nothing_is_refused(tolerance):
     with pytest.raises(ConfigError, match="tolerance"):
         parity(1.0, 1.0, tolerance=tolerance)
+
+
+def test_the_other_side_can_be_another_library(capsys):
+    parity([1.0], [1.0], what="a shape", against="torch")
+    assert capsys.readouterr().out == "✓ by hand = torch: a shape: identical (one value)\n"

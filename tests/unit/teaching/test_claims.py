@@ -131,3 +131,19 @@ def test_the_seal_carries_sentence_value_and_bound(heard, outline):
 )
 def test_numbers_read_well(value, text):
     assert number(value) == text
+
+
+def test_an_id_is_kept_in_the_html_and_not_shown(heard, outline):
+    claim("said", 1, equals=1, id="K32")
+    claim("said", 0.5, at_most=1, show="bound", id="F05 TX10")
+    claim("said", 1, equals=1)
+    kept = [{name: value for _, name, value in outline(seal.html()).attributes} for seal in heard]
+    assert [attributes.get("data-ftc-claim") for attributes in kept] == ["K32", "F05 TX10", None]
+    assert not any("K32" in seal.text() or "F05" in seal.text() for seal in heard)
+    assert all("K32" not in outline(seal.html()).text for seal in heard)
+
+
+@pytest.mark.parametrize("id", ["", "k32", "K", "K321", "K32,F05", "K32 ", '"><b>'])
+def test_an_id_of_another_form_is_refused(id):
+    with pytest.raises(ConfigError, match="id="):
+        claim("said", 1, equals=1, id=id)

@@ -8,12 +8,14 @@ import pytest
 from companion.teaching import Explore, label_table, tagged_sentence, token_strip
 from companion.teaching.listing import Listing
 from companion.teaching.predictions import prediction
+from companion.teaching.questionnaire import questionnaire
 from companion.teaching.seal import Seal
 from companion.teaching.surface import plain
 
 
 def pieces(text):
     question = prediction(text, {text: f"{text[:20]}: {text}", "b": None}, "b", text)
+    asked = questionnaire({text: [(text, [text, "b"], text, text)]}, advice={text: text}, onward=text)
     return {
         "seal": Seal(sentence=text, value=text, note=text, opening=text),
         "prediction": question,
@@ -31,10 +33,11 @@ def pieces(text):
             y_label=text,
             say=lambda _: text,
         ),
+        "questionnaire": asked,
     }
 
 
-KINDS = ("seal", "prediction", "listing", "strip", "sentence", "table", "explore")
+KINDS = ("seal", "prediction", "listing", "strip", "sentence", "table", "explore", "questionnaire")
 
 
 def test_every_kind_is_covered():
@@ -45,7 +48,7 @@ def test_every_kind_is_covered():
 def test_hostile_text_stays_text(kind, hostile, outline):
     piece = pieces(hostile)[kind]
     page = outline(piece.html())
-    assert page.tags.count("script") == (1 if kind == "explore" else 0)
+    assert page.tags.count("script") == (1 if kind in ("explore", "questionnaire") else 0)
     assert "img" not in page.tags
     assert page.tags.count("style") == 1
     shown = "".join(page.text)
