@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 from companion.cli.output import emit, table
 
@@ -12,8 +13,9 @@ def list_corpora(*, as_json: bool) -> None:
     from companion.corpora.catalog import entries
 
     rows = [entry.summary() for entry in entries()]
-    lines = [[row["name"], row["where"], row["licence"], row["what"]] for row in rows]
-    emit(rows, table([["corpus", "where", "licence", "what"], *lines]), as_json=as_json)
+    columns = ("name", "rows", "size", "where", "licence", "what")
+    lines = [[row[column] for column in columns] for row in rows]
+    emit(rows, table([["corpus", *columns[1:]], *lines]), as_json=as_json)
 
 
 def show_corpus(name: str, *, as_json: bool) -> None:
@@ -23,15 +25,25 @@ def show_corpus(name: str, *, as_json: bool) -> None:
         DataError: there is no such corpus, or its files are missing or altered.
     """
     from companion.corpora.catalog import load_corpus
+    from companion.corpora.records import Corpus
 
     corpus = load_corpus(name)
-    document = {
+    document: dict[str, Any] = {
         "name": corpus.name,
         "licence": corpus.licence,
         "citation": corpus.citation,
-        "types": list(corpus.types),
-        "counts": {split: asdict(counts) for split, counts in corpus.report.counts.items()},
-        "repairs": dict(corpus.report.repairs),
-        "notes": list(corpus.report.notes),
     }
+    if isinstance(corpus, Corpus):
+        document |= {
+            "types": list(corpus.types),
+            "counts": {split: asdict(counts) for split, counts in corpus.report.counts.items()},
+            "repairs": dict(corpus.report.repairs),
+            "notes": list(corpus.report.notes),
+        }
+    else:
+        document |= {
+            "labels": list(corpus.labels),
+            "counts": {split: {"texts": len(part)} for split, part in corpus.splits.items()},
+            "notes": list(corpus.notes),
+        }
     emit(document, corpus.describe(), as_json=as_json)

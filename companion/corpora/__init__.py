@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from companion.corpora.spans import Span as Span
     from companion.corpora.spans import read_spans as read_spans
     from companion.corpora.tables import read_csv as read_csv
+    from companion.corpora.texts import Text as Text
+    from companion.corpora.texts import TextCorpus as TextCorpus
     from companion.corpora.words import split_words as split_words
     from companion.corpora.words import word_spans as word_spans
 
@@ -35,6 +37,7 @@ __getattr__, __dir__, __all__ = attach(
         "schemes": ("Entity", "entities"),
         "spans": ("Span", "read_spans"),
         "tables": ("read_csv",),
+        "texts": ("Text", "TextCorpus"),
         "words": ("split_words", "word_spans"),
     },
 )

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 from companion.corpora.fetch import PublicFile, candidates, find
 from companion.corpora.files import from_conll
 from companion.corpora.location import data_root
-from companion.corpora.manifest import verify_file
+from companion.corpora.manifest import listed, verify_file
 from companion.corpora.public import PUBLIC_FILES
 from companion.corpora.records import SPLITS, Corpus
+from companion.corpora.texts import TextCorpus
 from companion.errors import DataError
 
 UNER_OPTIONS = {
@@ -39,12 +40,14 @@ class CatalogEntry:
     """The licence of the data."""
     citation: str
     """Whom to cite."""
+    kind: str = "words"
+    """"words" for tagged words (a `Corpus`), "texts" for labelled texts (a `TextCorpus`)."""
     files: Mapping[str, PublicFile] = field(default_factory=dict)
     """The public files by split; a lone train file is split by rule. Empty for a corpus of this book."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """The options of `read_conll`."""
+    """The options of `read_conll`, or of the reader of texts."""
     sentences: Mapping[str, int] = field(default_factory=dict)
-    """Sentences of each file, as its publisher or a first count gives them."""
+    """Sentences (or texts) of each file, as its publisher or a first count gives them."""
     entities: Mapping[str, int] = field(default_factory=dict)
     """Entities of each file, as read."""
 
@@ -56,12 +59,29 @@ class CatalogEntry:
         here = all(any(place.is_file() for place in candidates(file)) for file in self.files.values())
         return "on this machine" if here else "download"
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Sentences or texts of all files, and their bytes."""
+        if self.files:
+            return sum(self.sentences.values()), sum(file.size for file in self.files.values())
+        lines = [line for line in listed(data_root()).values() if line["path"] in self._own()]
+        unit = "sentences" if self.kind == "words" else "lines"
+        return sum(line["counts"][unit] for line in lines), sum(line["bytes"] for line in lines)
+
     def summary(self) -> dict[str, str]:
-        """Name, place, licence and content, for a table.
+        """Name, size, place, licence and content, for a table.
 
         Taught in: book/walkthroughs/train-a-tagger
         """
-        return {"name": self.name, "where": self.where, "licence": self.licence, "what": self.what}
+        rows, size = self.size
+        return {
+            "name": self.name,
+            "rows": f"{rows:,}",
+            "size": f"{size / 1000:,.0f} kB",
+            "where": self.where,
+            "licence": self.licence,
+            "what": self.what,
+        }
 
     def paths(self) -> dict[str, Path]:
         """The verified file of each split, downloaded if need be.
@@ -73,7 +93,11 @@ class CatalogEntry:
         """
         if self.files:
             return {split: find(file) for split, file in self.files.items()}
-        return {split: verify_file(data_root(), f"{self.name}/{split}.conll") for split in SPLITS}
+        return {split: verify_file(data_root(), path) for split, path in zip(SPLITS, self._own(), strict=True)}
+
+    def _own(self) -> list[str]:
+        ending = "conll" if self.kind == "words" else "jsonl"
+        return [f"{self.name}/{split}.{ending}" for split in SPLITS]
 
 
 def entries() -> tuple[CatalogEntry, ...]:
@@ -84,8 +108,12 @@ def entries() -> tuple[CatalogEntry, ...]:
     return _ENTRIES
 
 
-def load_corpus(name: str) -> Corpus:
-    """The named corpus, every file verified by its digest before it is read.
+@overload
+def load_corpus(name: Literal["helpdesk", "banking77"]) -> TextCorpus: ...
+@overload
+def load_corpus(name: str) -> Corpus: ...
+def load_corpus(name: str) -> Corpus | TextCorpus:
+    """The named corpus, every file verified by its digest before it is read: words with tags, or texts with labels.
 
     Raises:
         DataError: there is no such name, or a file is missing, altered or cannot be downloaded.
@@ -99,7 +127,11 @@ def load_corpus(name: str) -> Corpus:
             remedy=f"Use one of {', '.join(entry.name for entry in _ENTRIES)}, or read your own file with "
             "Corpus.from_conll, from_csv or from_jsonl.",
         )
-    return from_conll(**entry.paths(), name=name, licence=entry.licence, citation=entry.citation, **dict(entry.options))
+    about = {"name": name, "licence": entry.licence, "citation": entry.citation}
+    if entry.kind == "words":
+        return from_conll(**entry.paths(), **about, **dict(entry.options))
+    read = TextCorpus.from_csv if entry.files else TextCorpus.from_jsonl
+    return read(**entry.paths(), **about, **dict(entry.options))
 
 
 def _crossner(domain: str, what: str, sentences: tuple[int, int, int], entities: tuple[int, int, int]) -> CatalogEntry:
@@ -123,6 +155,14 @@ _ENTRIES = (
         what="PER, ORG, LOC, MISC; news in six beats, written for this book",
         licence="CC0-1.0",
         citation="The authors of Supervised Fine-Tuning, Executed: the Newsroom corpus.",
+    ),
+    CatalogEntry(
+        name="helpdesk",
+        what="30 intents in six domains and out-of-scope messages, written for this book",
+        licence="CC0-1.0",
+        citation="The authors of Supervised Fine-Tuning, Executed: the Helpdesk corpus.",
+        kind="texts",
+        options={"label": "intent"},
     ),
     CatalogEntry(
         name="wnut17",
@@ -165,6 +205,17 @@ _ENTRIES = (
         options=UNER_OPTIONS,
         sentences={"train": 3997, "dev": 500, "test": 500},
         entities={"train": 6118, "dev": 753, "test": 763},
+    ),
+    CatalogEntry(
+        name="banking77",
+        what="77 intents, questions to a bank",
+        licence="CC BY 4.0",
+        citation="Casanueva, Temčinas, Gerz, Henderson and Vulić (2020), Efficient Intent Detection with Dual Sentence "
+        "Encoders. NLP for Conversational AI at ACL.",
+        kind="texts",
+        files=PUBLIC_FILES["banking77"],
+        options={"label": "category"},
+        sentences={"train": 10003, "test": 3080},
     ),
     _crossner("ai", "artificial intelligence", (100, 350, 431), (532, 1549, 1809)),
     _crossner("literature", "literature", (100, 400, 416), (541, 2130, 2266)),

@@ -45,7 +45,7 @@ def read_jsonl(
     """
     tally, path = tally or Tally(), Path(path)
     keys = (words, tags, text, spans)
-    records = _records(read_text(path, encoding=encoding), path, tally)
+    records = records_of(read_text(path, encoding=encoding), path, tally)
     return read_records(records, keys=keys, faults=faults, tally=tally, path=str(path), name=path.name, **options)
 
 
@@ -89,7 +89,14 @@ def read_records(
     return [sentence for _, sentence in sorted(settled, key=itemgetter(0))]
 
 
-def _records(text: str, path: Path, tally: Tally) -> Iterator[tuple[int, object]]:
+def records_of(text: str, path: Path, tally: Tally) -> Iterator[tuple[int, object]]:
+    """The JSON value of each line that holds one, with the number of the line.
+
+    Raises:
+        DataError: with file and line, for bad JSON, a repeated key or NaN.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
     for number, line in enumerate(split_lines(text), start=1):
         if not line.strip():
             tally.skip("empty lines")

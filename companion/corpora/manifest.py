@@ -93,12 +93,12 @@ def differences(root: Path) -> list[str]:
 
     Taught in: book/walkthroughs/train-a-tagger
     """
-    listed = _listed(root)
+    known = listed(root)
     present = {line["path"]: line for line in manifest(root)["files"]}
-    found = [f"{path} is listed but missing" for path in sorted(listed.keys() - present.keys())]
-    found += [f"{path} is not listed" for path in sorted(present.keys() - listed.keys())]
-    for path in sorted(listed.keys() & present.keys()):
-        changed = [key for key, value in present[path].items() if listed[path].get(key) != value]
+    found = [f"{path} is listed but missing" for path in sorted(known.keys() - present.keys())]
+    found += [f"{path} is not listed" for path in sorted(present.keys() - known.keys())]
+    for path in sorted(known.keys() & present.keys()):
+        changed = [key for key, value in present[path].items() if known[path].get(key) != value]
         if changed:
             found.append(f"{path} differs in {', '.join(changed)}")
     return found
@@ -112,7 +112,7 @@ def verify_file(root: Path, path: str) -> Path:
 
     Taught in: book/walkthroughs/train-a-tagger
     """
-    line = _listed(root).get(path)
+    line = listed(root).get(path)
     if line is None:
         raise DataError(
             f"{path} is not listed", file=root / NAME, remedy="Run `python -m companion.corpora.manifest --write`."
@@ -142,17 +142,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         root = options.root or data_root()
         if options.write:
             target = write_manifest(root)
-            print(f"{target.name}: {len(_listed(root))} files")
+            print(f"{target.name}: {len(listed(root))} files")
             return 0
         found = differences(root)
     except CompanionError as error:
         print(error, file=sys.stderr)
         return 1
-    print("\n".join(found) if found else f"{NAME}: {len(_listed(root))} files agree")
+    print("\n".join(found) if found else f"{NAME}: {len(listed(root))} files agree")
     return 1 if found else 0
 
 
-def _listed(root: Path) -> dict[str, dict[str, Any]]:
+def listed(root: Path) -> dict[str, dict[str, Any]]:
+    """The lines of the manifest by path.
+
+    Raises:
+        DataError: there is no manifest, or it cannot be read.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
     target = root / NAME
     try:
         document = json.loads(read_bytes(target))

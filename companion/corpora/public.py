@@ -75,6 +75,20 @@ PUBLIC_FILES: dict[str, dict[str, PublicFile]] = {
             size=255_351,
         ),
     },
+    "banking77": {
+        "train": PublicFile(
+            path="banking77/train.csv",
+            url=f"{_RAW}/PolyAI-LDN/task-specific-datasets/57ec275d8078/banking_data/train.csv",
+            sha256="b06e26ac675513959a63135f11b94ea7786ed02da65db93a5650d8838cbc664b",
+            size=839_073,
+        ),
+        "test": PublicFile(
+            path="banking77/test.csv",
+            url=f"{_RAW}/PolyAI-LDN/task-specific-datasets/57ec275d8078/banking_data/test.csv",
+            sha256="d12d6e3bc4c3103966ae786dc435913c0c563dfa328f5a3646d0e62cfeeb474d",
+            size=239_961,
+        ),
+    },
     "crossner-ai": {
         "train": PublicFile(
             path="crossner/ai/train.txt",

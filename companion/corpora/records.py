@@ -13,6 +13,8 @@ from companion.errors import DataError
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
+    from companion.corpora.texts import TextCorpus
+
 SPLITS = ("train", "dev", "test")
 
 
@@ -138,6 +140,18 @@ class Corpus:
         from companion.corpora.report import describe
 
         return describe(self)
+
+    def texts(self, field: str) -> TextCorpus:
+        """The sentences as texts, labelled by one of their facts (Newsroom: "sentiment" or "topic").
+
+        Raises:
+            DataError: a sentence has no such fact.
+
+        Taught in: book/foundations/what-fine-tuning-is
+        """
+        from companion.corpora.texts import texts_of
+
+        return texts_of(self, field)
 
     @classmethod
     def from_conll(cls, train: str | Path, **options: Any) -> Corpus:

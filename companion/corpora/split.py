@@ -36,7 +36,7 @@ def assign_splits(
     for position, sentence in enumerate(sentences):
         unit, identity = split_unit(sentence)
         units.add(unit)
-        positions[_place(identity, shares, seed)].append(position)
+        positions[place_of(identity, shares, seed=seed)].append(position)
     percent = "/".join(f"{100 * share:.0f}" for share in shares)
     tally.note(
         f"split by rule: {percent} by a hash of each {' or '.join(sorted(units))} (seed {seed}); "
@@ -64,7 +64,11 @@ def split_unit(sentence: Sentence) -> tuple[str, str]:
     return "sentence", "\x1f".join(sentence.words)
 
 
-def _place(identity: str, shares: Sequence[float], seed: int) -> str:
+def place_of(identity: str, shares: Sequence[float] = SHARES, *, seed: int = 0) -> str:
+    """The split in which something with this identity belongs.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
     point = key(seed, "split", identity) / 2**63
     if point < shares[0]:
         return "train"

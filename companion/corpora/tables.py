@@ -53,6 +53,24 @@ def read_csv(
     return list(settle(rows, rules, tally, path=str(path), name=path.name))
 
 
+def named_rows(
+    text: str, wanted: Sequence[str], *, delimiter: str | None = None, quoted: bool = True, path: Path
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Each row of a CSV text as `{column: cell}` with its line; the columns in `wanted` are there.
+
+    Raises:
+        DataError: with file and line, for a missing column or a ragged row.
+
+    Taught in: book/foundations/what-fine-tuning-is
+    """
+    header, delimiter = _header(text, wanted, delimiter, quoted, path, "text= and label=")
+    records = _records(text, delimiter, quoted, path)
+    next(records)
+    for line, row in records:
+        _check_width(row, len(header), path, line)
+        yield line, dict(zip(header, row, strict=True))
+
+
 def _records(
     text: str, delimiter: str, quoted: bool, path: Path, tally: Tally | None = None
 ) -> Iterator[tuple[int, list[str]]]:
@@ -78,7 +96,14 @@ def _records(
             tally.skip("empty rows")
 
 
-def _header(text: str, wanted: Sequence[str], delimiter: str | None, quoted: bool, path: Path) -> tuple[list[str], str]:
+def _header(
+    text: str,
+    wanted: Sequence[str],
+    delimiter: str | None,
+    quoted: bool,
+    path: Path,
+    options: str = "sentence=, word= and tag=",
+) -> tuple[list[str], str]:
     best: tuple[list[str], str] = ([], delimiter or ",")
     for candidate in DELIMITERS if delimiter is None else (delimiter,):
         _, header = next(_records(text, candidate, quoted, path), (0, []))
@@ -96,7 +121,7 @@ def _header(text: str, wanted: Sequence[str], delimiter: str | None, quoted: boo
         f"no column {', '.join(map(repr, missing))}; the header has {', '.join(map(repr, best[0]))}",
         file=path,
         line=1,
-        remedy="Name the columns with sentence=, word= and tag=, and the delimiter with delimiter= if it is unusual.",
+        remedy=f"Name the columns with {options}, and the delimiter with delimiter= if it is unusual.",
     )
 
 
@@ -110,13 +135,7 @@ def _sentences(
     labels: list[str] = []
     lines: list[int] = []
     for line, row in records:
-        if len(row) != width:
-            raise DataError(
-                f"{len(row)} cells instead of {width}",
-                file=path,
-                line=line,
-                remedy="Give every row all columns of the header; quote cells that hold the delimiter.",
-            )
+        _check_width(row, width, path, line)
         name, word, label = (row[column] for column in columns)
         name, label = name.strip(), label.strip()
         _check_cells(word, label, path, line)
@@ -139,6 +158,16 @@ def _sentences(
         lines.append(line)
     if words:
         yield LabelledRow(words=tuple(words), labels=tuple(labels), lines=tuple(lines))
+
+
+def _check_width(row: Sequence[str], width: int, path: Path, line: int) -> None:
+    if len(row) != width:
+        raise DataError(
+            f"{len(row)} cells instead of {width}",
+            file=path,
+            line=line,
+            remedy="Give every row all columns of the header; quote cells that hold the delimiter.",
+        )
 
 
 def _check_cells(word: str, label: str, path: Path, line: int) -> None:

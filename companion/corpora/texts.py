@@ -1,0 +1,225 @@
+"""Texts with one label each: what text classification learns from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from companion.corpora.jsonl import records_of
+from companion.corpora.records import SPLITS
+from companion.corpora.split import SHARES, place_of
+from companion.corpora.tables import named_rows
+from companion.corpora.tally import Tally
+from companion.corpora.text import read_text
+from companion.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from companion.corpora.records import Corpus
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Text:
+    """A text and its label.
+
+    Raises:
+        DataError: the text or the label is empty, or no string.
+
+    Taught in: book/foundations/what-fine-tuning-is
+    """
+
+    text: str
+    """The text as it stands in its file."""
+    label: str
+    """Its label; several labels of a multi-label corpus are joined by `|`."""
+    source: str = ""
+    """Where it stands: `train.csv:17` (file name and first line)."""
+    meta: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What else the file says about it, for example `{"domain": ...}`."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("text", self.text), ("label", self.label)):
+            if not isinstance(value, str) or not value.strip():
+                raise DataError(
+                    f"{self.source or 'a text'}: the {name} is {value!r}", remedy="Give a text and a label for each."
+                )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextCorpus:
+    """Labelled texts in up to three splits.
+
+    Taught in: book/foundations/what-fine-tuning-is
+    """
+
+    name: str
+    """What to call it in tables and records."""
+    train: Sequence[Text]
+    """Texts to learn from."""
+    dev: Sequence[Text] = ()
+    """Texts to choose settings with; may be empty."""
+    test: Sequence[Text] = ()
+    """Texts to measure with, once; may be empty."""
+    notes: tuple[str, ...] = ()
+    """Decisions of the readers in words: the rule of a split, what was left out."""
+    licence: str = ""
+    """The licence of the data, when known."""
+    citation: str = ""
+    """Whom to cite, when known."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of all splits, sorted."""
+        return tuple(sorted({text.label for part in self.splits.values() for text in part}))
+
+    @property
+    def splits(self) -> dict[str, Sequence[Text]]:
+        """The splits that hold texts, by name, in the order train, dev, test."""
+        return {name: getattr(self, name) for name in SPLITS if len(getattr(self, name))}
+
+    def without(self, *labels: str) -> TextCorpus:
+        """The corpus without the texts of these labels.
+
+        Raises:
+            DataError: no text has one of them.
+        """
+        for label in labels:
+            if label not in self.labels:
+                raise DataError(f"{self.name}: no text is labelled {label!r}", remedy=f"There are {self.labels}.")
+        kept = {name: tuple(text for text in part if text.label not in labels) for name, part in self.splits.items()}
+        note = f"left out: {', '.join(labels)}"
+        return TextCorpus(
+            name=self.name, **kept, notes=(*self.notes, note), licence=self.licence, citation=self.citation
+        )
+
+    def describe(self) -> str:
+        """A text table: how often each label occurs in each split, and what should be known."""
+        counts = {name: Counter(text.label for text in part) for name, part in self.splits.items()}
+        width = max(len("label"), *map(len, self.labels))
+        lines = [" ".join([f"{'label':{width}}", *(f"{name:>7}" for name in counts)])]
+        for label in self.labels:
+            lines.append(" ".join([f"{label:{width}}", *(f"{found[label]:>7,}" for found in counts.values())]))
+        lines.append(" ".join([f"{'all':{width}}", *(f"{found.total():>7,}" for found in counts.values())]))
+        lines += [f"note: {note}" for note in self.notes]
+        lines += [f"warning: {label} never occurs in train" for label in self.labels if not counts["train"].get(label)]
+        return "\n".join([" · ".join(part for part in (self.name, self.licence) if part), "", *lines])
+
+    @classmethod
+    def from_csv(
+        cls,
+        train: str | Path,
+        *,
+        dev: str | Path | None = None,
+        test: str | Path | None = None,
+        text: str = "text",
+        label: str = "label",
+        delimiter: str | None = None,
+        encoding: str = "utf-8",
+        **about: str,
+    ) -> TextCorpus:
+        """Read CSV files with one text per row and named columns; a lone file is split by rule.
+
+        `about` may give `name`, `licence` and `citation`; further columns become facts of the text.
+
+        Raises:
+            DataError: with file and line, for a missing column, a ragged row, an empty text or label.
+        """
+
+        def read(path: Path) -> Iterator[Text]:
+            content = read_text(path, encoding=encoding)
+            for line, row in named_rows(content, (text, label), delimiter=delimiter, path=path):
+                yield _text(row, text, label, path, line)
+
+        return _corpus(read, train, dev, test, about)
+
+    @classmethod
+    def from_jsonl(
+        cls,
+        train: str | Path,
+        *,
+        dev: str | Path | None = None,
+        test: str | Path | None = None,
+        text: str = "text",
+        label: str = "label",
+        encoding: str = "utf-8",
+        **about: str,
+    ) -> TextCorpus:
+        """Read JSONL files with one object per line; a lone file is split by rule.
+
+        Raises:
+            DataError: with file and line, for bad JSON, a missing key, an empty text or label.
+        """
+
+        def read(path: Path) -> Iterator[Text]:
+            for line, record in records_of(read_text(path, encoding=encoding), path, Tally()):
+                if not isinstance(record, dict):
+                    raise DataError("not a JSON object", file=path, line=line, remedy='Write {"text": …, "label": …}.')
+                yield _text(record, text, label, path, line)
+
+        return _corpus(read, train, dev, test, about)
+
+
+def texts_of(corpus: Corpus, field: str) -> TextCorpus:
+    """The sentences of a corpus as texts, labelled by one of their facts (Newsroom: "sentiment" or "topic").
+
+    Raises:
+        DataError: a sentence has no such fact.
+
+    Taught in: book/foundations/what-fine-tuning-is
+    """
+    parts: dict[str, tuple[Text, ...]] = {}
+    for name, part in corpus.splits.items():
+        rows = []
+        for sentence in part:
+            if field not in sentence.meta:
+                raise DataError(
+                    f"{sentence.source}: the sentence says nothing about {field!r}",
+                    remedy=f"It knows {', '.join(sentence.meta) or 'nothing'}.",
+                )
+            text = sentence.meta.get("text") or " ".join(sentence.words)
+            rows.append(Text(text=text, label=sentence.meta[field], source=sentence.source, meta=sentence.meta))
+        parts[name] = tuple(rows)
+    return TextCorpus(name=f"{corpus.name}-{field}", **parts, licence=corpus.licence, citation=corpus.citation)
+
+
+def _text(row: Mapping[str, object], text: str, label: str, path: Path, line: int) -> Text:
+    for name in (text, label):
+        if name not in row:
+            raise DataError(
+                f"no field {name!r}; there is {', '.join(map(repr, row)) or 'none'}",
+                file=path,
+                line=line,
+                remedy="Name the fields with text= and label=.",
+            )
+    facts = {name: value for name, value in row.items() if name not in (text, label) and isinstance(value, str)}
+    try:
+        return Text(text=row[text], label=row[label], source=f"{path.name}:{line}", meta=facts)  # type: ignore[arg-type]
+    except DataError as error:
+        raise DataError(error.problem, remedy=error.remedy, file=path, line=line) from None
+
+
+def _corpus(read, train, dev, test, about: Mapping[str, str]) -> TextCorpus:
+    unknown = set(about) - {"name", "licence", "citation"}
+    if unknown:
+        raise ConfigError(f"unknown option {min(unknown)!r}", remedy="Give name, licence or citation.")
+    given = {part: Path(path) for part, path in zip(SPLITS, (train, dev, test), strict=True) if path is not None}
+    parts: dict[str, Sequence[Text]] = {part: tuple(_filled(read(path), path)) for part, path in given.items()}
+    notes: tuple[str, ...] = ()
+    if list(parts) == ["train"]:
+        whole = parts["train"]
+        parts = {split: tuple(text for text in whole if place_of(text.text, SHARES) == split) for split in SPLITS}
+        notes = ("split by rule: 80/10/10 by a hash of each text (seed 0); rows that are added move no other row",)
+        if not parts["train"]:
+            raise DataError(
+                "the rule puts no text into train", file=given["train"], remedy="Pass dev= and test= files."
+            )
+    return TextCorpus(**{"name": given["train"].stem, **about}, **parts, notes=notes)
+
+
+def _filled(texts: Iterable[Text], path: Path) -> list[Text]:
+    rows = list(texts)
+    if not rows:
+        raise DataError("the file holds no text", file=path, remedy="It needs one text and one label per row.")
+    return rows
