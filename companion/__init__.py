@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from companion.adaptation.methods import TopLayers as TopLayers
     from companion.corpora.catalog import load_corpus as load_corpus
     from companion.corpora.records import Corpus as Corpus
+    from companion.corpora.texts import Text as Text
+    from companion.corpora.texts import TextCorpus as TextCorpus
     from companion.deployment.predictor import Predictor as Predictor
     from companion.deployment.predictor import load as load
     from companion.errors import CompanionError as CompanionError
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from companion.recipes.supervised import FineTuned as FineTuned
     from companion.recipes.supervised import fine_tune as fine_tune
     from companion.tasks.scoring import evaluate as evaluate
+    from companion.tasks.texts import TextTask as TextTask
     from companion.tasks.tokens import TokenTask as TokenTask
     from companion.training.config import TrainConfig as TrainConfig
     from companion.training.loop import train as train
@@ -39,11 +42,13 @@ __getattr__, __dir__, __all__ = attach(
         "corpora.catalog": ("load_corpus",),
         "corpora.records": ("Corpus",),
         "deployment.predictor": ("Predictor", "load"),
+        "corpora.texts": ("Text", "TextCorpus"),
         "errors": ("CompanionError",),
         "models.encoder": ("Encoder", "load_encoder"),
         "objectives.supervised": ("TokenCrossEntropy",),
         "recipes.supervised": ("FineTuned", "fine_tune"),
         "tasks.scoring": ("evaluate",),
+        "tasks.texts": ("TextTask",),
         "tasks.tokens": ("TokenTask",),
         "training.config": ("TrainConfig",),
         "training.loop": ("train",),

@@ -1,4 +1,4 @@
-"""Text in, entities with character offsets and scores out, from an exported folder."""
+"""From an exported folder: text in, entities with character offsets and scores out, or one label."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from companion.corpora.records import Sentence
 from companion.corpora.schemes import entities
 from companion.corpora.words import word_spans
 from companion.errors import DataError
+from companion.tasks.folder import kind_of
+from companion.tasks.texts import TextTask
 from companion.tasks.tokens import TokenTask
 
 if TYPE_CHECKING:
     from torch import nn
 
     from companion.tasks.inference import TagPrediction
+    from companion.tasks.texts import TextPrediction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,12 +92,43 @@ class Predictor:
         return self.task.predict(self.model, unlabelled)
 
 
-def load(folder: str | Path) -> Predictor:
-    """Open an exported tagger: a folder of this package, or any transformers token-classification folder.
+class TextPredictor:
+    """A text classifier that is ready to use.
+
+    Taught in: book/foundations/what-fine-tuning-is
+    """
+
+    def __init__(self, task: TextTask, model: nn.Module) -> None:
+        self.task, self.model = task, model
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels the classifier knows."""
+        return self.task.labels
+
+    def predict(self, text: str) -> TextPrediction:
+        """The label of one text and its probability."""
+        return self.predict_many([text])[0]
+
+    def predict_many(self, texts: Sequence[str]) -> list[TextPrediction]:
+        """The label of each text.
+
+        Raises:
+            DataError: an item is not a string.
+        """
+        return self.task.predict(self.model, texts)
+
+
+def load(folder: str | Path) -> Predictor | TextPredictor:
+    """Open an exported tagger or text classifier: a folder of this package, or any transformers tagger's.
 
     Raises:
-        ModelError: the folder is missing, damaged, or no tagger; the message says which.
+        ModelError: the folder is missing, damaged, or holds neither; the message says which.
 
     Taught in: book/walkthroughs/train-a-tagger
     """
-    return Predictor(*TokenTask.load(folder))
+    return (
+        TextPredictor(*TextTask.load(folder))
+        if kind_of(Path(folder)) == "texts"
+        else Predictor(*TokenTask.load(folder))
+    )

@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = attach(
         ),
         "contract": ("IGNORE_INDEX", "BatchSource"),
         "ledger": ("Ledger",),
-        "source": ("TokenBatches",),
+        "source": ("RowBatches", "TextBatches", "TokenBatches", "pad"),
         "windows": ("Window", "reassemble"),
     },
 )

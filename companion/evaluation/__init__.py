@@ -5,6 +5,7 @@ from companion._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "classification": ("ClassificationReport", "score_labels"),
         "counts": ("Counts", "EntityCounts", "count_entities"),
         "entities": ("score_entities", "surface_forms"),
         "intervals": ("Interval", "bootstrap_interval", "paired_difference", "seeds_interval", "student_quantile"),

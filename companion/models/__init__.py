@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "encoder": ("Encoder", "load_encoder"),
+        "pooling": ("MeanPooledClassifier", "mean_pool", "mean_pooled"),
         "origin": ("exporter_of", "remember_exporter"),
     },
 )

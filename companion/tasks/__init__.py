@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "inference": ("TagPrediction",),
         "scoring": ("TokenEvaluator", "evaluate"),
+        "texts": ("TextPrediction", "TextTask"),
         "tokens": ("TokenTask",),
     },
 )

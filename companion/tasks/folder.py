@@ -1,4 +1,4 @@
-"""A trained tagger as a plain transformers folder, and back."""
+"""A trained tagger or classifier as a plain transformers folder, and a tagger back."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from companion.errors import ConfigError, ExportError, ModelError
 if TYPE_CHECKING:
     from torch import nn
 
+    from companion.tasks.texts import TextTask
     from companion.tasks.tokens import TokenTask
 
 SETTINGS_FILE = "companion.json"
@@ -38,7 +39,26 @@ unless it is given a `stride`.
 """
 
 
-def write_folder(task: TokenTask, model: nn.Module, folder: Path) -> Path:
+TEXT_CARD = """---
+library_name: transformers
+pipeline_tag: text-classification
+---
+# A text classifier
+
+Fine-tuned from `{encoder}` with [finetuning-companion](https://github.com/finetuning-companion/finetuning-companion)
+{version}. Labels: {labels}. Texts longer than {max_length} word pieces are cut.
+
+```python
+{usage}
+```
+"""
+USAGE = {
+    "mean": 'import companion\n\nclassifier = companion.load("{folder}")\nclassifier.predict("a text")',
+    "cls": 'from transformers import pipeline\n\nclassifier = pipeline("text-classification", "{folder}")',
+}
+
+
+def write_folder(task: TokenTask | TextTask, model: nn.Module, folder: Path) -> Path:
     """Write the folder beside its place first and move it there when it is whole.
 
     Raises:
@@ -57,10 +77,9 @@ def write_folder(task: TokenTask, model: nn.Module, folder: Path) -> Path:
         with quiet():
             model.save_pretrained(temporary)
             task.encoder.tokenizer.save_pretrained(temporary)
-        settings = {"task": "tokens", "encoder": task.encoder.name, "labels": task.labels, **asdict(task.settings)}
+        settings = {"task": task.name, "encoder": task.encoder.name, "labels": task.labels, **asdict(task.settings)}
         settings |= {"encoder_digest": task.encoder.digest, "version": version("finetuning-companion")}
-        card = CARD.format(folder=folder.name, labels=", ".join(task.labels), **settings_of_card(task))
-        (temporary / "README.md").write_text(card, encoding="utf-8")
+        (temporary / "README.md").write_text(_card(task, folder.name), encoding="utf-8")
         settings["files"] = sorted(path.name for path in temporary.iterdir())
         (temporary / SETTINGS_FILE).write_text(json.dumps(settings, indent=1, ensure_ascii=False) + "\n", "utf-8")
         _compare(model, temporary)
@@ -100,13 +119,19 @@ def _written(folder: Path) -> list[str]:
         return []
 
 
-def settings_of_card(task: TokenTask) -> dict[str, str | int]:
-    """What the card says about how the model was made."""
-    return {
+def _card(task: TokenTask | TextTask, folder: str) -> str:
+    """What the folder's README says about the model and how to open it."""
+    pooling = getattr(task.settings, "pooling", None)
+    about = {
         "encoder": task.encoder.name,
         "version": version("finetuning-companion"),
         "max_length": task.settings.max_length,
+        "labels": ", ".join(task.labels),
+        "folder": folder,
     }
+    if pooling is None:
+        return CARD.format(**about)
+    return TEXT_CARD.format(**about, usage=USAGE[pooling].format(folder=folder))
 
 
 def read_folder(folder: Path) -> tuple[TokenTask, nn.Module]:
@@ -136,6 +161,14 @@ def read_folder(folder: Path) -> tuple[TokenTask, nn.Module]:
             f"is no tagger this package can use: {error.problem}", file=folder, remedy=error.remedy
         ) from error
     return task, task.model(new_head=False).eval()
+
+
+def kind_of(folder: Path) -> str:
+    """ "tokens" or "texts", as the folder's own settings say; "tokens" for a folder that another program wrote."""
+    try:
+        return str(json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))["task"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "tokens"
 
 
 def _read_settings(folder: Path) -> dict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 from companion.errors import EvaluationError
 from companion.evaluation.entities import score_entities, surface_forms
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from companion.corpora.records import Sentence
+    from companion.corpora.texts import Text
+    from companion.evaluation.classification import ClassificationReport
     from companion.evaluation.report import EntityReport
+    from companion.tasks.texts import TextTask
     from companion.tasks.tokens import TokenTask
 
 
@@ -56,23 +59,23 @@ class TokenEvaluator:
         )
 
 
+@overload
+def evaluate(model: nn.Module, task: TokenTask, sentences: Sequence[Sentence], **options: Any) -> EntityReport: ...
+@overload
+def evaluate(model: nn.Module, task: TextTask, sentences: Sequence[Text], **options: Any) -> ClassificationReport: ...
 def evaluate(
-    model: nn.Module,
-    task: TokenTask,
-    sentences: Sequence[Sentence],
-    *,
-    train: Iterable[Sentence] | None = None,
-    strict: bool = True,
-    bootstrap: int = 1000,
-    seed: int = 0,
-) -> EntityReport:
-    """Entity F1 of a model on these sentences, with its 95 % interval by sentence, per type, and the errors by kind.
+    model: nn.Module, task: TokenTask | TextTask, sentences: Sequence[Sentence] | Sequence[Text], **options: Any
+) -> EntityReport | ClassificationReport:
+    """What a model is worth on these sentences or texts, with 95 % intervals.
 
-    With `train`, recall is given apart for names that occur in it and names that do not.
+    A tagger gets entity F1 by sentence, per type, and its errors by kind; options are `train` (its names are then told
+    apart from new ones), `strict`, `bootstrap` and `seed`. A classifier gets accuracy and F1 per class; options are
+    `bootstrap` and `seed`.
 
     Raises:
         EvaluationError: there are no sentences.
 
     Taught in: book/walkthroughs/train-a-tagger
     """
-    return task.evaluator(sentences, strict=strict).report(model, train=train, bootstrap=bootstrap, seed=seed)
+    settings = {"strict": options.pop("strict")} if "strict" in options else {}
+    return task.evaluator(sentences, **settings).report(model, **options)  # type: ignore[arg-type]

@@ -49,6 +49,8 @@ class TokenTask:
     Taught in: book/walkthroughs/train-a-tagger
     """
 
+    name = "tokens"
+
     def __init__(
         self,
         labels: Sequence[str],

@@ -130,7 +130,7 @@ def test_a_batch_size_that_is_none_is_refused(batch_size):
 def test_an_unknown_order_and_no_rows_are_refused():
     with pytest.raises(ConfigError, match='"bucketed" or "random"'):
         tiny_batches(4, order="sorted")
-    with pytest.raises(DataError, match="no sentence to train on"):
+    with pytest.raises(DataError, match="no sentence or text to train on"):
         TokenBatches([], pad_token_id=0)
 
 

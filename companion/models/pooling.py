@@ -1,0 +1,115 @@
+"""A classifier on the mean of a text's word pieces, for encoders whose [CLS] was never trained to speak for a text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from companion.errors import ModelError
+from companion.randomness import torch_stream
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+    from transformers.modeling_outputs import SequenceClassifierOutput
+
+    from companion.models.encoder import Encoder
+
+WEIGHTS = "model.safetensors"
+DEVIATION = 0.02
+"""Of the head's first weights, as in BERT (Devlin et al. 2019)."""
+
+
+class MeanPooledClassifier(nn.Module):
+    """Body, mean over the pieces that are no padding, dropout, one linear layer.
+
+    The weights bear the names that a `transformers` head over the same body would have (`bert.…`, `classifier.…`), so
+    that the folder it is saved in also opens as the body alone with `AutoModel`.
+
+    Follows: the pooling of Reimers and Gurevych (2019), Sentence-BERT.
+    Taught in: book/foundations/what-fine-tuning-is
+    """
+
+    def __init__(self, body: PreTrainedModel, labels: tuple[str, ...], *, seed: int, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.prefix = body.base_model_prefix
+        setattr(self, self.prefix, body)
+        self.config = body.config
+        self.config.id2label = dict(enumerate(labels))
+        self.config.label2id = {label: index for index, label in enumerate(labels)}
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(body.config.hidden_size, len(labels))
+        with torch_stream("cpu", seed, "head"):
+            nn.init.normal_(self.classifier.weight, std=DEVIATION)
+            nn.init.zeros_(self.classifier.bias)
+
+    @property
+    def base_model(self) -> PreTrainedModel:
+        """The pre-trained body."""
+        return getattr(self, self.prefix)
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, **extra: Any
+    ) -> SequenceClassifierOutput:
+        """Logits of shape (rows, classes) from pieces of shape (rows, positions)."""
+        from transformers.modeling_outputs import SequenceClassifierOutput
+
+        hidden_BTD = self.base_model(input_ids=input_ids, attention_mask=attention_mask, **extra).last_hidden_state
+        pooled_BD = mean_pool(hidden_BTD, torch.ones_like(input_ids) if attention_mask is None else attention_mask)
+        return SequenceClassifierOutput(logits=self.classifier(self.dropout(pooled_BD)))
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write `config.json` and `model.safetensors` as transformers would."""
+        from safetensors.torch import save_file
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.config.save_pretrained(folder)
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
+        save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+
+
+def mean_pool(hidden_BTD: Tensor, attention_mask_BT: Tensor) -> Tensor:
+    """The mean over real positions, shape (rows, width); what stands in the padding changes nothing.
+
+    Taught in: book/foundations/text-to-tensors
+    """
+    mask_BT1 = attention_mask_BT.unsqueeze(-1).to(hidden_BTD.dtype)
+    return (hidden_BTD * mask_BT1).sum(1) / mask_BT1.sum(1).clamp(min=1.0)
+
+
+def mean_pooled(encoder: Encoder, labels: tuple[str, ...], *, seed: int, new_head: bool = True) -> MeanPooledClassifier:
+    """A fresh copy of the pre-trained body under a mean-pooled head; with `new_head=False` the stored one.
+
+    Raises:
+        ModelError: the head was asked for and is not there, or belongs to other labels.
+    """
+    from safetensors import safe_open
+
+    body = encoder.model_with_head("", seed=seed)
+    model = MeanPooledClassifier(body, labels, seed=seed)
+    if not new_head:
+        path = Path(encoder.location) / WEIGHTS
+        with safe_open(path, framework="pt") as stored:
+            names = [name for name in stored.keys() if name.startswith("classifier.")]  # noqa: SIM118
+            head = {name.removeprefix("classifier."): stored.get_tensor(name) for name in names}
+        if {name: tensor.shape for name, tensor in head.items()} != {
+            name: tensor.shape for name, tensor in model.classifier.state_dict().items()
+        }:
+            raise ModelError(
+                f"there is no trained head for {len(labels)} labels here",
+                file=path,
+                remedy="train a model on this encoder first, or name the folder of one that was",
+            )
+        model.classifier.load_state_dict(head)
+    return model
+
+
+def stored_labels(folder: Path) -> tuple[str, ...]:
+    """The labels in the configuration of a model folder."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    named = config.get("id2label", {})
+    return tuple(named[index] for index in sorted(named, key=int))
