@@ -16,12 +16,13 @@ CHUNK = 256
 
 
 def predict_texts(folder: Path, texts: list[str], file: Path | None, *, as_json: bool) -> None:
-    """Print the entities of each text: a table for people, or one JSON object a line.
+    """Print the entities (or, from a classifier, the label) of each text: for people, or one JSON object a line.
 
     Raises:
         DataError: the file cannot be read, or there is no text.
     """
     from companion.deployment.predictor import load
+    from companion.tasks.texts import TextPrediction
 
     predictor = load(model_folder(folder))
     if file is not None:
@@ -33,10 +34,15 @@ def predict_texts(folder: Path, texts: list[str], file: Path | None, *, as_json:
     for start in range(0, len(texts), CHUNK):
         chunk = texts[start : start + CHUNK]
         for text, found in zip(chunk, predictor.predict_many(chunk), strict=True):
+            classified = isinstance(found, TextPrediction)
             if as_json:
-                print(json.dumps({"text": text, "entities": [asdict(entity) for entity in found]}, ensure_ascii=False))
+                answer = asdict(found) if classified else {"entities": [asdict(entity) for entity in found]}
+                print(json.dumps({"text": text, **answer}, ensure_ascii=False))
                 continue
             print(plain(text))
+            if classified:
+                print(plain(f"  {found.label} ({found.score:.2f})\n"))
+                continue
             rows = [
                 [entity.type, entity.text, f"{entity.start}–{entity.end}", f"{entity.score:.2f}"] for entity in found
             ]
@@ -53,15 +59,16 @@ def export_model(run: Path, folder: Path, *, as_json: bool) -> None:
     from companion.deployment.predictor import load
 
     source = model_folder(run)
-    labels = load(source).labels
+    predictor = load(source)
     if folder.exists() and any(folder.iterdir()):
         raise ExportError("is not empty", file=folder, remedy="name a new folder")
     try:
         shutil.copytree(source, folder, dirs_exist_ok=True)
     except OSError as error:
         raise ExportError(f"cannot be written: {error}", file=folder, remedy="choose another folder") from error
-    text = f'{folder}: open it with transformers.pipeline("token-classification", "{folder}")'
-    emit({"folder": str(folder), "labels": list(labels)}, text, as_json=as_json)
+    usage = 'transformers.pipeline("token-classification", …)' if predictor.task.name == "tokens" else "companion.load"
+    text = f"{folder}: open it with {usage}"
+    emit({"folder": str(folder), "labels": list(predictor.labels)}, text, as_json=as_json)
 
 
 def _read(file: Path) -> list[str]:

@@ -53,10 +53,10 @@ class Encoder:
     def model_with_head(self, kind: str, *, seed: int, new_head: bool = True, **config: Any) -> PreTrainedModel:
         """A fresh copy of the pre-trained body with a new head of a `transformers` Auto class.
 
-        `kind` is the Auto class's suffix, such as "ForTokenClassification"; `config` sets fields of the configuration
-        (labels, dropout). The head's first weights depend on `seed` alone, and the caller's random state is untouched.
-        Only a head that the encoder was stored with, for the very same labels, is taken over as it is; with
-        `new_head=False` there must be one.
+        `kind` is the Auto class's suffix, such as "ForTokenClassification", or "" for the body alone; `config` sets
+        fields of the configuration (labels, dropout). The head's first weights depend on `seed` alone, and the caller's
+        random state is untouched. Only a head that the encoder was stored with, for the very same labels, is taken
+        over as it is; with `new_head=False` there must be one.
 
         Raises:
             ModelError: the architecture has no such head, or its weights cannot be read or are not all there.
@@ -80,7 +80,7 @@ class Encoder:
             )
             made = {*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])}
             _check_weights(self, model, made, new_head)
-            if config.get("id2label", self.config.id2label) != self.config.id2label:
+            if kind and config.get("id2label", self.config.id2label) != self.config.id2label:
                 _renew_head(model, made, auto_class)
             return model
 
@@ -185,14 +185,16 @@ def _check_configuration(path: Path) -> None:
 
 def _check_weights(encoder: Encoder, model: PreTrainedModel, made: set[str], new_head: bool) -> None:
     """Refuse a model of which weights were not in the file, and were made at random instead."""
+    # A body that was asked for without a head bears no prefix, and all of it has to be there.
+    prefix = "" if model.base_model is model else f"{model.base_model_prefix}."
     # A pooler belongs to some heads only, and is new where the encoder was stored without one.
-    lost = sorted(key for key in made if key.startswith(f"{model.base_model_prefix}.") and "pooler" not in key)
+    lost = sorted(key for key in made if key.startswith(prefix) and "pooler" not in key)
     if lost:
         raise ModelError(
             f"{len(lost)} weights of the body of {encoder.name!r} are missing or of another size (first: {lost[0]})",
             remedy="the weights and config.json belong to different models; export or download the model again",
         )
-    if made and not new_head:
+    if prefix and made and not new_head:
         raise ModelError(
             f"there is no trained head here ({sorted(made)[0]} is missing or of another size)",
             file=encoder.location,

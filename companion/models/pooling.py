@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,16 +32,16 @@ class MeanPooledClassifier(nn.Module):
     Taught in: book/foundations/what-fine-tuning-is
     """
 
-    def __init__(self, body: PreTrainedModel, labels: tuple[str, ...], *, seed: int, dropout: float = 0.1) -> None:
+    def __init__(self, body: PreTrainedModel, labels: tuple[str, ...], *, seed: int) -> None:
         super().__init__()
         self.prefix = body.base_model_prefix
         setattr(self, self.prefix, body)
         self.config = body.config
         self.config.id2label = dict(enumerate(labels))
         self.config.label2id = {label: index for index, label in enumerate(labels)}
-        self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(body.config.hidden_size, len(labels))
+        self.dropout = nn.Dropout(_dropout(body.config))
         with torch_stream("cpu", seed, "head"):
+            self.classifier = nn.Linear(body.config.hidden_size, len(labels))
             nn.init.normal_(self.classifier.weight, std=DEVIATION)
             nn.init.zeros_(self.classifier.bias)
 
@@ -77,20 +76,25 @@ def mean_pool(hidden_BTD: Tensor, attention_mask_BT: Tensor) -> Tensor:
 
     Taught in: book/foundations/text-to-tensors
     """
+    # The sum runs in at least fp32: under bf16 autocast a long text would lose its last pieces to rounding.
+    hidden_BTD = hidden_BTD.float() if hidden_BTD.dtype.itemsize < 4 else hidden_BTD
     mask_BT1 = attention_mask_BT.unsqueeze(-1).to(hidden_BTD.dtype)
     return (hidden_BTD * mask_BT1).sum(1) / mask_BT1.sum(1).clamp(min=1.0)
 
 
-def mean_pooled(encoder: Encoder, labels: tuple[str, ...], *, seed: int, new_head: bool = True) -> MeanPooledClassifier:
+def mean_pooled(
+    encoder: Encoder, labels: tuple[str, ...], *, seed: int, new_head: bool = True, **config: Any
+) -> MeanPooledClassifier:
     """A fresh copy of the pre-trained body under a mean-pooled head; with `new_head=False` the stored one.
 
+    `config` sets fields of the body's configuration, such as its dropout.
+
     Raises:
-        ModelError: the head was asked for and is not there, or belongs to other labels.
+        ModelError: weights of the body are missing; the head was asked for and is not there, or has another size.
     """
     from safetensors import safe_open
 
-    body = encoder.model_with_head("", seed=seed)
-    model = MeanPooledClassifier(body, labels, seed=seed)
+    model = MeanPooledClassifier(encoder.model_with_head("", seed=seed, **config), labels, seed=seed)
     if not new_head:
         path = Path(encoder.location) / WEIGHTS
         with safe_open(path, framework="pt") as stored:
@@ -108,8 +112,7 @@ def mean_pooled(encoder: Encoder, labels: tuple[str, ...], *, seed: int, new_hea
     return model
 
 
-def stored_labels(folder: Path) -> tuple[str, ...]:
-    """The labels in the configuration of a model folder."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    named = config.get("id2label", {})
-    return tuple(named[index] for index in sorted(named, key=int))
+def _dropout(config: Any) -> float:
+    """The share the configuration names for a head, or else for the body, as transformers' heads read it."""
+    own = getattr(config, "classifier_dropout", None)
+    return getattr(config, "hidden_dropout_prob", 0.1) if own is None else own

@@ -1,4 +1,4 @@
-"""From a tagger's logits to one tag and one probability per word, independent of how the windows are batched."""
+"""From logits to one tag and one probability per word, or per text, independent of how the rows are batched."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import torch
 
 from companion.corpora.schemes import repair
+from companion.encoding.source import pad
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from companion.encoding.alignment import Alignment
-    from companion.encoding.windows import Window
 
 UNREAD = "O"
 """The tag of a word the tokenizer gives no piece for: nothing can be said about it."""
@@ -47,7 +47,7 @@ def predict_tags(
     """
     windows = [window for alignment in alignments for window in alignment.windows]
     best: list[list[tuple[int, float]]] = [[] for _ in windows]
-    for indices, logits in _forward(model, windows, pad_token_id, piece_budget):
+    for indices, logits in forward_by_length(model, [window.input_ids for window in windows], pad_token_id, piece_budget):
         # Decisions are made in fp32 on the CPU, one row at a time, so that no batch keeps its logits.
         scores, classes = logits.float().softmax(-1).max(-1)
         for row, index in enumerate(indices):
@@ -69,27 +69,21 @@ def predict_tags(
     return predictions
 
 
-def _forward(
-    model: nn.Module, windows: Sequence[Window], pad_token_id: int, piece_budget: int
+def forward_by_length(
+    model: nn.Module, rows: Sequence[Sequence[int]], pad_token_id: int, piece_budget: int = 8192
 ) -> Iterator[tuple[list[int], Tensor]]:
-    """Logits of batches of windows of about equal length, in evaluation mode and without gradients."""
+    """Places and logits of batches of rows of about equal length, in evaluation mode and without gradients."""
     device = next(model.parameters()).device
-    order = sorted(range(len(windows)), key=lambda index: -len(windows[index].input_ids))
+    order = sorted(range(len(rows)), key=lambda index: -len(rows[index]))
     was_training = model.training
     model.eval()
     try:
         while order:
-            longest = len(windows[order[0]].input_ids)
-            size = max(1, piece_budget // longest)
+            size = max(1, piece_budget // len(rows[order[0]]))
             indices, order = order[:size], order[size:]
-            input_ids = torch.full((len(indices), longest), pad_token_id)
-            attention_mask = torch.zeros((len(indices), longest), dtype=torch.long)
-            for row, index in enumerate(indices):
-                pieces = windows[index].input_ids
-                input_ids[row, : len(pieces)] = torch.tensor(pieces)
-                attention_mask[row, : len(pieces)] = 1
+            inputs = pad([rows[index] for index in indices], pad_token_id)
             with torch.inference_mode():
-                output = model(input_ids=input_ids.to(device), attention_mask=attention_mask.to(device))
+                output = model(**{name: tensor.to(device) for name, tensor in inputs.items()})
             yield indices, output.logits.cpu()
     finally:
         model.train(was_training)

@@ -11,14 +11,15 @@ from companion.corpora.schemes import validate
 from companion.errors import DataError
 
 PUBLIC = [entry for entry in entries() if entry.files]
+TAGGED = [entry for entry in PUBLIC if entry.kind == "words"]
 
 
 def test_every_entry_is_complete() -> None:
     names = [entry.name for entry in entries()]
     assert {"newsroom", "wnut17", "wikigold", "uner-en-ewt", "uner-zh"} <= set(names)
-    assert len(names) == len(set(names)) == 10
+    assert len(names) == len(set(names)) == 12
     files = [file for entry in PUBLIC for file in entry.files.values()]
-    assert len(files) == 25
+    assert len(files) == 27
     for file in files:
         assert re.fullmatch(r"https://raw\.githubusercontent\.com/[\w-]+/[\w-]+/[0-9a-f]{12,40}/[\w./-]+", file.url)
         assert re.fullmatch(r"[0-9a-f]{64}", file.sha256)
@@ -26,7 +27,8 @@ def test_every_entry_is_complete() -> None:
     for entry in entries():
         assert all(entry.summary().values())
         assert entry.citation
-        assert entry.files.keys() == entry.sentences.keys() == entry.entities.keys()
+        assert entry.files.keys() == entry.sentences.keys()
+        assert entry.entities.keys() == (entry.files.keys() if entry.kind == "words" else set())
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
@@ -57,7 +59,7 @@ def test_whether_a_corpus_is_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.public_data
-@pytest.mark.parametrize("entry", PUBLIC, ids=[entry.name for entry in PUBLIC])
+@pytest.mark.parametrize("entry", TAGGED, ids=[entry.name for entry in TAGGED])
 def test_public_corpora_read_as_published(entry: CatalogEntry, public_root: Path) -> None:
     corpus = load_corpus(entry.name)
     counts = corpus.report.counts
@@ -90,3 +92,17 @@ def test_cutting_wnut17_at_empty_lines_only_gives_a_thousand_sentences(public_ro
     careless = [block for block in path.read_text("utf-8").split("\n\n") if block.strip()]
     assert len(careless) == 1000
     assert len(read_conll(path)) == 3394
+
+
+@pytest.mark.public_data
+def test_banking77_reads_as_published(public_root: Path) -> None:
+    corpus = load_corpus("banking77")
+    assert {split: len(part) for split, part in corpus.splits.items()} == {"train": 10003, "test": 3080}
+    assert len(corpus.labels) == 77
+
+
+def test_sizes_are_counted_for_both_kinds() -> None:
+    sizes = {entry.name: entry.size for entry in entries()}
+    assert sizes["wnut17"] == (5690, 800_955)
+    assert sizes["newsroom"][0] > 900 and sizes["helpdesk"][0] > 1_350
+    assert sizes["helpdesk"][0] == sum(map(len, load_corpus("helpdesk").splits.values()))

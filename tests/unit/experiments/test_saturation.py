@@ -9,7 +9,18 @@ import pytest
 import torch
 
 from companion.experiments import load_record
-from companion.experiments.saturation import NAME, PRECISIONS, SEEDS, SPREADS, exact, hinted_words, measure, run, stable, textbook
+from companion.experiments.saturation import (
+    NAME,
+    PRECISIONS,
+    SEEDS,
+    SPREADS,
+    exact,
+    hinted_words,
+    measure,
+    run,
+    stable,
+    textbook,
+)
 
 
 @pytest.mark.parametrize(("z", "y", "loss"), [(20.0, 0.0, 20.0), (-110.0, 1.0, 110.0)])

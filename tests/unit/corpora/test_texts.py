@@ -1,0 +1,97 @@
+"""Labelled texts: what is read, and what is refused with file and line."""
+
+from pathlib import Path
+
+import pytest
+
+from companion.corpora.catalog import load_corpus
+from companion.corpora.texts import Text, TextCorpus
+from companion.errors import CompanionError, ConfigError, DataError
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8", newline="")
+    return path
+
+
+def test_csv_with_named_columns_and_line_ends_in_cells(tmp_path: Path) -> None:
+    train = write(tmp_path / "a.csv", 'id,says,wish\r\n1,"where is\r\nit?",track\r\n2,stop,cancel\r\n')
+    corpus = TextCorpus.from_csv(train, dev=train, text="says", label="wish", name="mine")
+    assert [text.text for text in corpus.train] == ["where is\r\nit?", "stop"]
+    assert corpus.labels == ("cancel", "track") and corpus.name == "mine"
+    assert corpus.train[1].source == "a.csv:4" and corpus.train[1].meta == {"id": "2"}
+    assert list(corpus.splits) == ["train", "dev"]
+
+
+def test_jsonl_with_named_fields(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.jsonl", '{"q": "stop", "y": "cancel", "n": 3, "d": "orders"}\n\n{"q": "go", "y": "start"}\n'
+    )
+    corpus = TextCorpus.from_jsonl(path, test=path, text="q", label="y")
+    assert [(text.text, text.label, text.source) for text in corpus.train] == [
+        ("stop", "cancel", "a.jsonl:1"),
+        ("go", "start", "a.jsonl:3"),
+    ]
+    assert corpus.train[0].meta == {"d": "orders"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line", "message"),
+    [
+        ("a.csv", "text,label\nhello\n", 2, "1 cells instead of 2"),
+        ("a.csv", "text,label\n,x\n", 2, "the text is ''"),
+        ("a.csv", "text,label\nhello, \n", 2, "the label is"),
+        ("a.csv", "text,class\nhello,x\n", 1, "no column 'label'"),
+        ("a.csv", "text,label\n", None, "holds no text"),
+        ("a.csv", "", None, "empty"),
+        ("a.jsonl", '{"text": "a"}\n', 1, "no field 'label'"),
+        ("a.jsonl", '{"text": 3, "label": "x"}\n', 1, "the text is 3"),
+        ("a.jsonl", '["a", "x"]\n', 1, "not a JSON object"),
+        ("a.jsonl", '{"text": "a"\n', 1, "not JSON"),
+    ],
+)
+def test_bad_input_is_named_by_file_and_line(tmp_path: Path, name: str, content: str, line: int, message: str) -> None:
+    path = write(tmp_path / name, content)
+    read = TextCorpus.from_csv if name.endswith("csv") else TextCorpus.from_jsonl
+    with pytest.raises(DataError, match=message) as caught:
+        read(path, dev=path)
+    assert caught.value.line == line
+    assert str(caught.value.file).endswith(name)
+    assert caught.value.remedy
+
+
+def test_a_lone_file_is_split_by_rule_and_rows_stay_where_they_are(tmp_path: Path) -> None:
+    rows = [f"message number {number},x" for number in range(200)]
+    few = TextCorpus.from_csv(write(tmp_path / "few.csv", "text,label\n" + "\n".join(rows[:100])))
+    many = TextCorpus.from_csv(write(tmp_path / "many.csv", "text,label\n" + "\n".join(rows)))
+    for split, part in few.splits.items():
+        assert {text.text for text in part} <= {text.text for text in many.splits[split]}
+    assert sum(map(len, many.splits.values())) == 200 and "hash of each text" in many.notes[0]
+    assert 0.7 < len(many.train) / 200 < 0.9
+
+
+def test_an_unknown_option_and_an_empty_text_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "text,label\na,b\n")
+    with pytest.raises(ConfigError, match="unknown option 'labels'"):
+        TextCorpus.from_csv(path, labels="y")
+    with pytest.raises(CompanionError):
+        Text(text="  ", label="x")
+
+
+def test_newsroom_gives_its_sentences_as_texts() -> None:
+    newsroom = load_corpus("newsroom")
+    texts = newsroom.texts("sentiment")
+    assert texts.labels == ("negative", "neutral", "positive")
+    assert [text.text for text in texts.dev] == [sentence.meta["text"] for sentence in newsroom.dev]
+    assert len(newsroom.texts("topic").labels) == 6
+    with pytest.raises(DataError, match="says nothing about 'mood'"):
+        newsroom.texts("mood")
+
+
+def test_a_label_can_be_left_out() -> None:
+    helpdesk = load_corpus("helpdesk")
+    inside = helpdesk.without("out_of_scope")
+    assert len(inside.labels) == len(helpdesk.labels) - 1 == 30
+    assert "left out: out_of_scope" in inside.describe()
+    with pytest.raises(DataError, match="no text is labelled"):
+        helpdesk.without("nonsense")
