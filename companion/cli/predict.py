@@ -7,10 +7,14 @@ import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from companion.cli.evaluate import model_folder
 from companion.cli.output import emit, plain, table
 from companion.errors import DataError, ExportError
+
+if TYPE_CHECKING:
+    from companion.deployment.predictor import TextPredictor
 
 CHUNK = 256
 
@@ -22,7 +26,6 @@ def predict_texts(folder: Path, texts: list[str], file: Path | None, *, as_json:
         DataError: the file cannot be read, or there is no text.
     """
     from companion.deployment.predictor import load
-    from companion.tasks.texts import TextPrediction
 
     predictor = load(model_folder(folder))
     if file is not None:
@@ -33,21 +36,34 @@ def predict_texts(folder: Path, texts: list[str], file: Path | None, *, as_json:
         raise DataError("there is no text", file=file, remedy="give texts as arguments, --file, or standard input")
     for start in range(0, len(texts), CHUNK):
         chunk = texts[start : start + CHUNK]
+        if predictor.task.name == "texts":
+            _print_labels(predictor, chunk, as_json=as_json)
+            continue
         for text, found in zip(chunk, predictor.predict_many(chunk), strict=True):
-            classified = isinstance(found, TextPrediction)
             if as_json:
-                answer = asdict(found) if classified else {"entities": [asdict(entity) for entity in found]}
-                print(json.dumps({"text": text, **answer}, ensure_ascii=False))
+                print(json.dumps({"text": text, "entities": [asdict(entity) for entity in found]}, ensure_ascii=False))
                 continue
             print(plain(text))
-            if classified:
-                print(plain(f"  {found.label} ({found.score:.2f})\n"))
-                continue
             rows = [
                 [entity.type, entity.text, f"{entity.start}–{entity.end}", f"{entity.score:.2f}"] for entity in found
             ]
             print(plain(table([["type", "text", "characters", "score"], *rows])) if rows else "  no entity found")
             print()
+
+
+def _print_labels(predictor: TextPredictor, texts: list[str], *, as_json: bool) -> None:
+    """Print the label of each text; an empty line has none."""
+    answers = iter(predictor.predict_many([text for text in texts if text.strip()]))
+    for text in texts:
+        found = next(answers) if text.strip() else None
+        if as_json:
+            answer = {"label": None} if found is None else asdict(found)
+            print(json.dumps({"text": text, **answer}, ensure_ascii=False))
+            continue
+        print(plain(text))
+        if found is not None:
+            print(plain(f"  {found.label or 'no label'} ({found.score:.2f})" + (", cut" if found.cut else "")))
+        print()
 
 
 def export_model(run: Path, folder: Path, *, as_json: bool) -> None:

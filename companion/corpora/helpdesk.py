@@ -32,6 +32,16 @@ from companion.errors import CompanionError, DataError
 from companion.randomness import key
 
 OUT_OF_SCOPE = "out_of_scope"
+DOMAINS = {
+    "delivery": "track_order delivery_late delivery_not_received change_delivery_address choose_delivery_time",
+    "orders": "cancel_order change_order wrong_or_damaged_item return_item refund_status",
+    "payment": "payment_declined double_charge request_invoice update_payment_method discount_code_problem",
+    "account": "reset_password cannot_log_in change_account_details delete_account suspicious_activity",
+    "subscription": "start_subscription pause_subscription cancel_subscription change_subscription subscription_price",
+    "machine": "machine_will_not_start machine_leaks descaling_and_cleaning app_pairing warranty_and_repair",
+    "none": OUT_OF_SCOPE,
+}
+"""The intents of each domain; messages that fit none of them have the domain `none`."""
 SHARES = {"test": 0.18, "dev": 0.12}
 _FACT = re.compile(r"# (domain|intent): (\S+)")
 
@@ -66,8 +76,9 @@ def read_messages(folder: str | Path) -> list[Text]:
     """The messages of every `.txt` file of the source, in the order of file name and place.
 
     Raises:
-        DataError: with file and line, for a message before its domain and intent, an intent that comes back, white
-            space that is not one space, or a message that stands elsewhere too, ignoring case and punctuation.
+        DataError: with file and line, for an unknown domain or intent, a message before them, an intent that comes
+            back or has no message, white space that is not one space, or a message that stands elsewhere too,
+            ignoring case and punctuation.
 
     Taught in: book/reference/helpdesk
     """
@@ -76,21 +87,20 @@ def read_messages(folder: str | Path) -> list[Text]:
     texts: list[Text] = []
     for path in sorted(Path(folder).glob("*.txt")):
         facts: dict[str, str] = {}
-        for number, line in enumerate(split_lines(read_text(path)), start=1):
+        messages = 0
+        for number, line in enumerate([*split_lines(read_text(path)), ""], start=1):
             place = f"{path.name}:{number}"
             if not line.strip():
-                facts = {}
-            elif line.startswith("#"):
-                match = _FACT.fullmatch(line)
-                if match is None or match[1] in facts or (match[1] == "intent" and match[2] in intents):
+                if facts and not messages:
                     raise DataError(
-                        f"{line[:60]!r} cannot stand here",
+                        f"the block of {facts.get('intent', facts.get('domain'))} holds no message",
                         file=path,
-                        line=number,
-                        remedy="A block begins with '# domain: name' and '# intent: name'; each intent has one block.",
+                        line=number - 1,
+                        remedy="Put its messages right below its domain and intent, without an empty line.",
                     )
-                facts[match[1]] = match[2]
-                intents |= {match[2]} if match[1] == "intent" else set()
+                facts, messages = {}, 0
+            elif line.startswith("#"):
+                _head(line, facts, intents, path, number)
             elif set(facts) != {"domain", "intent"} or line != " ".join(line.split()):
                 raise DataError(
                     f"{line[:60]!r} stands before its domain and intent, or holds white space that is no single space",
@@ -105,9 +115,33 @@ def read_messages(folder: str | Path) -> list[Text]:
                         f"the message also stands at {known}", file=path, line=number, remedy="Remove one of them."
                     )
                 texts.append(Text(text=line, label=facts["intent"], source=place, meta={"domain": facts["domain"]}))
+                messages += 1
     if not texts:
         raise DataError("the folder holds no message", file=folder, remedy="It needs one .txt file per domain.")
     return texts
+
+
+def _head(line: str, facts: dict[str, str], intents: set[str], path: Path, number: int) -> None:
+    """Note the domain or the intent of a block; the domain comes first, and each intent has one block."""
+    match = _FACT.fullmatch(line)
+    kind, name = match.groups() if match is not None else ("", "")
+    if not kind or kind in facts or (kind == "intent") != bool(facts) or (kind == "intent" and name in intents):
+        raise DataError(
+            f"{line[:60]!r} cannot stand here",
+            file=path,
+            line=number,
+            remedy="A block begins with '# domain: name' and '# intent: name'; each intent has one block.",
+        )
+    known = DOMAINS if kind == "domain" else DOMAINS[facts["domain"]].split()
+    if name not in known:
+        raise DataError(
+            f"the {kind} {name!r} is not known" + (f" in {facts['domain']}" if kind == "intent" else ""),
+            file=path,
+            line=number,
+            remedy=f"Use one of {', '.join(known)}.",
+        )
+    facts[kind] = name
+    intents |= {name} if kind == "intent" else set()
 
 
 def split_messages(texts: Sequence[Text]) -> dict[str, list[Text]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,17 @@ from companion.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from companion.corpora.records import Corpus
 
+JOINT = "|"
+"""What joins the labels of a text that has several; alone, it stands for a text that has none."""
+
+
+def label_parts(label: str) -> tuple[str, ...]:
+    """The labels of a text of a multi-label corpus.
+
+    Taught in: book/foundations/what-fine-tuning-is
+    """
+    return tuple(part.strip() for part in label.split(JOINT) if part.strip())
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Text:
@@ -33,7 +45,7 @@ class Text:
     text: str
     """The text as it stands in its file."""
     label: str
-    """Its label; several labels of a multi-label corpus are joined by `|`."""
+    """Its label; several labels of a multi-label corpus are joined by `|`, and `|` alone stands for none."""
     source: str = ""
     """Where it stands: `train.csv:17` (file name and first line)."""
     meta: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -103,7 +115,12 @@ class TextCorpus:
             lines.append(" ".join([f"{label:{width}}", *(f"{found[label]:>7,}" for found in counts.values())]))
         lines.append(" ".join([f"{'all':{width}}", *(f"{found.total():>7,}" for found in counts.values())]))
         lines += [f"note: {note}" for note in self.notes]
-        lines += [f"warning: {label} never occurs in train" for label in self.labels if not counts["train"].get(label)]
+        known = counts.get("train", Counter())
+        lines += [f"warning: {label} never occurs in train" for label in self.labels if not known[label]]
+        held = {text.text for text in self.train}
+        for name in SPLITS[1:]:
+            if again := sum(text.text in held for text in getattr(self, name)):
+                lines.append(f"warning: {again:,} texts of {name} also stand in train")
         return "\n".join([" · ".join(part for part in (self.name, self.licence) if part), "", *lines])
 
     @classmethod
@@ -147,6 +164,8 @@ class TextCorpus:
         **about: str,
     ) -> TextCorpus:
         """Read JSONL files with one object per line; a lone file is split by rule.
+
+        A label is text, a number, or a list of labels, which are joined by `|`.
 
         Raises:
             DataError: with file and line, for bad JSON, a missing key, an empty text or label.
@@ -194,10 +213,20 @@ def _text(row: Mapping[str, object], text: str, label: str, path: Path, line: in
                 remedy="Name the fields with text= and label=.",
             )
     facts = {name: value for name, value in row.items() if name not in (text, label) and isinstance(value, str)}
-    try:
-        return Text(text=row[text], label=row[label], source=f"{path.name}:{line}", meta=facts)  # type: ignore[arg-type]
-    except DataError as error:
-        raise DataError(error.problem, remedy=error.remedy, file=path, line=line) from None
+    said, given = row[text], _label(row[label])
+    for column, value in ((text, said), (label, given)):
+        if not isinstance(value, str) or not value.strip():
+            raise DataError(
+                f"the {column} is {row[column]!r}", file=path, line=line, remedy="Give a text and a label for each."
+            )
+    return Text(text=said, label=given, source=f"{path.name}:{line}", meta=facts)  # type: ignore[arg-type]
+
+
+def _label(value: object) -> object:
+    """A label of JSON as text: several joined, a number or a truth value as JSON writes it, anything else as it is."""
+    if isinstance(value, list) and all(isinstance(part, str) and part.strip() and JOINT not in part for part in value):
+        return JOINT.join(value) or JOINT
+    return json.dumps(value) if isinstance(value, int | float) else value
 
 
 def _corpus(read, train, dev, test, about: Mapping[str, str]) -> TextCorpus:

@@ -1,5 +1,5 @@
-"""Out of the notebook: text in, entities out."""
+"""Out of the notebook: text in, entities or a label out."""
 
 from companion._lazy import attach
 
-__getattr__, __dir__, __all__ = attach(__name__, {"predictor": ("FoundEntity", "Predictor", "load")})
+__getattr__, __dir__, __all__ = attach(__name__, {"predictor": ("FoundEntity", "Predictor", "TextPredictor", "load")})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,45 +11,68 @@ import numpy as np
 from companion.errors import EvaluationError
 from companion.evaluation.counts import Counts
 from companion.evaluation.intervals import Interval, bootstrap_interval
+from companion.evaluation.report import html_table
+from companion.evaluation.taxonomy import visible
 
-AVERAGES = ("macro", "weighted")
+AVERAGES = ("macro", "micro", "weighted")
+QUANTITIES = ("precision", "recall", "f1")
+CONFUSIONS_SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClassificationReport:
-    """How good the labels of a classifier are.
+    """How good the labels of a classifier are, one label per text or any number of them.
 
     Taught in: book/foundations/what-fine-tuning-is
     """
 
     accuracy: Interval
-    """The share of texts with the right label, with its 95 % bootstrap interval by text."""
+    """The share of texts with the right label (all of them, and no other), with its 95 % bootstrap interval by text."""
     macro_f1: Interval
     """The mean of the classes' F1 (0 for a class without a right answer), with its interval; classes are those that
     occur in the gold or in the predicted labels."""
     per_class: Mapping[str, Counts]
     """Correct, predicted and gold texts of each class."""
     confusion: Mapping[str, Mapping[str, int]]
-    """`{gold: {predicted: texts}}`, without zeros."""
+    """`{gold: {predicted: texts}}`, without zeros; empty where a text may have several labels."""
     texts: int
     """How many texts."""
 
-    def average(self, quantity: str, how: str) -> float:
-        """The mean over classes of "precision", "recall" or "f1"; an undefined one counts as 0.
+    @property
+    def micro(self) -> Counts:
+        """The counts over all classes; of one label per text, precision, recall and F1 are then all the accuracy."""
+        return sum(self.per_class.values(), Counts())
 
-        "macro" weighs classes equally, "weighted" by their gold texts. (The micro average of one label per text is
-        accuracy.)
+    def average(self, quantity: str, how: str) -> float | None:
+        """The "macro", "micro" or "weighted" average of "precision", "recall" or "f1"; None where it is 0/0 as a whole.
+
+        "macro" weighs classes equally, "weighted" by their gold texts; the undefined ratio of a single class counts as
+        0 in both. "micro" pools the counts of all classes.
 
         Raises:
             EvaluationError: an unknown quantity or average.
         """
-        if quantity not in {"precision", "recall", "f1"} or how not in AVERAGES:
+        if quantity not in QUANTITIES or how not in AVERAGES:
             raise EvaluationError(
-                f"no {how!r} average of {quantity!r}", remedy="Ask for precision, recall or f1, macro or weighted."
+                f"no {how!r} average of {quantity!r}",
+                remedy="Ask for precision, recall or f1, macro, micro or weighted.",
             )
+        if how == "micro":
+            return getattr(self.micro, quantity)
         values = [getattr(counts, quantity) or 0.0 for counts in self.per_class.values()]
         weights = [1 if how == "macro" else counts.gold for counts in self.per_class.values()]
-        return sum(value * weight for value, weight in zip(values, weights, strict=True)) / sum(weights)
+        total = sum(weights)
+        return sum(value * weight for value, weight in zip(values, weights, strict=True)) / total if total else None
+
+    def confused(self, most: int = CONFUSIONS_SHOWN) -> list[tuple[str, str, int]]:
+        """The wrong pairs (gold, predicted, texts) that occur most often; the more frequent first, then by name."""
+        wrong = [
+            (gold, guess, number)
+            for gold, row in self.confusion.items()
+            for guess, number in row.items()
+            if gold != guess
+        ]
+        return sorted(wrong, key=lambda pair: (-pair[2], pair[0], pair[1]))[: max(most, 0)]
 
     def to_dict(self) -> dict[str, Any]:
         """The scores as JSON-ready values; an undefined score is None."""
@@ -61,6 +84,7 @@ class ClassificationReport:
             "low": self.macro_f1.low,
             "high": self.macro_f1.high,
             "weighted_f1": self.average("f1", "weighted"),
+            **{how: {quantity: self.average(quantity, how) for quantity in QUANTITIES} for how in AVERAGES},
             "texts": self.texts,
             "per_class": {
                 name: {
@@ -73,29 +97,53 @@ class ClassificationReport:
                 }
                 for name, counts in self.per_class.items()
             },
+            "confusion": {name: dict(row) for name, row in self.confusion.items()},
         }
 
     def __str__(self) -> str:
-        width = max(len("accuracy"), *map(len, self.per_class))
-        lines = [f"{'':{width}}  precision  recall     F1  support"]
+        rows = self._rows()
+        width = max(len(row[0]) for row in rows)
+        lines = [(row[0].ljust(width) + "".join(cell.rjust(12) for cell in row[1:])).rstrip() for row in rows]
+        rule = "-" * len(lines[0])
+        return "\n".join([lines[0], rule, *lines[1:-3], rule, *lines[-3:], "", *self._notes()])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return html_table(self._rows(), self._notes())
+
+    def _rows(self) -> list[list[str]]:
+        rows = [["", *QUANTITIES, "gold", "predicted"]]
         for name, counts in self.per_class.items():
-            shown = [f"{'–' if value is None else format(value, '.3f')}" for value in _scores(counts)]
-            lines.append(f"{name:{width}}  {shown[0]:>9}  {shown[1]:>6}  {shown[2]:>5}  {counts.gold:>7,}")
-        means = [self.average(quantity, "macro") for quantity in ("precision", "recall", "f1")]
-        lines.append(f"{'macro':{width}}  {means[0]:9.3f}  {means[1]:6.3f}  {means[2]:5.3f}  {self.texts:>7,}")
-        lines.append(
-            f"macro F1 {self.macro_f1}, accuracy {self.accuracy} ({self.accuracy.level:.0%} intervals by text)"
-        )
-        return "\n".join(lines)
+            scores = [_number(getattr(counts, quantity)) for quantity in QUANTITIES]
+            rows.append([visible(name), *scores, f"{counts.gold:,}", f"{counts.predicted:,}"])
+        for how in AVERAGES:
+            totals = [f"{self.micro.gold:,}", f"{self.micro.predicted:,}"] if how == "micro" else ["", ""]
+            rows.append([how, *(_number(self.average(quantity, how)) for quantity in QUANTITIES), *totals])
+        return rows
+
+    def _notes(self) -> list[str]:
+        notes = [f"macro F1 {self.macro_f1}, accuracy {self.accuracy}, {self.texts:,} texts"]
+        if self.accuracy.low is not None:
+            notes.append(f"in brackets the {self.accuracy.level:.0%} intervals by text")
+        if wrong := self.confused():
+            pairs = ", ".join(f"{visible(gold)} → {visible(guess)} {number:,}" for gold, guess, number in wrong)
+            notes.append(f"most often confused: {pairs}")
+        return notes
 
 
 def score_labels(
-    gold: Sequence[str], predicted: Sequence[str], *, bootstrap: int = 1000, seed: int = 0
+    gold: Sequence[str] | Sequence[Collection[str]],
+    predicted: Sequence[str] | Sequence[Collection[str]],
+    *,
+    bootstrap: int = 1000,
+    seed: int = 0,
 ) -> ClassificationReport:
-    """Compare one gold and one predicted label per text.
+    """Compare gold and predicted labels text by text: one label each, or any number of them as a list, tuple or set.
 
     Raises:
-        EvaluationError: the lists differ in length, or are empty.
+        EvaluationError: the lists differ in length, are empty, or mix single labels with collections.
 
     Follows: scikit-learn's `precision_recall_fscore_support` with `zero_division=0`.
     Taught in: book/foundations/what-fine-tuning-is
@@ -104,49 +152,52 @@ def score_labels(
         raise EvaluationError(
             f"{len(gold)} gold and {len(predicted)} predicted labels", remedy="Give one of each for every text."
         )
-    classes = sorted({*gold, *predicted})
-    number = {name: place for place, name in enumerate(classes)}
-    truth = np.array([number[label] for label in gold])
-    guess = np.array([number[label] for label in predicted])
-    matrix = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    np.add.at(matrix, (truth, guess), 1)
-    per_class = {
-        name: Counts(
-            correct=int(matrix[place, place]), predicted=int(matrix[:, place].sum()), gold=int(matrix[place].sum())
+    single = isinstance(gold[0], str)
+    if any(isinstance(row, str) != single for rows in (gold, predicted) for row in rows):
+        raise EvaluationError(
+            "some texts have one label and some a list of them", remedy="Give strings only, or lists only."
         )
-        for name, place in number.items()
+    truths, guesses = ([{row} if single else set(row) for row in rows] for rows in (gold, predicted))
+    classes = sorted({label for row in (*truths, *guesses) for label in row})
+    truth, guess = (np.array([[name in row for name in classes] for row in rows], bool) for rows in (truths, guesses))
+    correct = truth & guess
+    sums = [part.sum(0) for part in (correct, guess, truth)]
+    per_class = {
+        name: Counts(correct=int(found), predicted=int(said), gold=int(there))
+        for name, found, said, there in zip(classes, *sums, strict=True)
     }
-    accuracy, macro = _intervals(truth, guess, len(classes), bootstrap, seed)
+    accuracy, macro = _intervals(truth, guess, bootstrap, seed)
+    confusion: dict[str, dict[str, int]] = {}
+    if single:
+        matrix = truth.T.astype(np.int64) @ guess.astype(np.int64)
+        confusion = {
+            name: {other: int(number) for other, number in zip(classes, row, strict=True) if number}
+            for name, row in zip(classes, matrix, strict=True)
+        }
     return ClassificationReport(
-        accuracy=accuracy,
-        macro_f1=macro,
-        per_class=per_class,
-        confusion={
-            name: {other: int(matrix[place, at]) for other, at in number.items() if matrix[place, at]}
-            for name, place in number.items()
-        },
-        texts=len(gold),
+        accuracy=accuracy, macro_f1=macro, per_class=per_class, confusion=confusion, texts=len(gold)
     )
 
 
-def _intervals(truth: np.ndarray, guess: np.ndarray, classes: int, resamples: int, seed: int) -> list[Interval]:
+def _intervals(truth: np.ndarray, guess: np.ndarray, resamples: int, seed: int) -> list[Interval]:
     """Bootstrap intervals of accuracy and macro F1; a row holds what one text adds to the counts of each class."""
-    eye = np.eye(classes)
-    correct = eye[truth] * (truth == guess)[:, None]
-    rows = np.concatenate([correct, eye[guess], eye[truth]], axis=1)
+    right = (truth == guess).all(1, keepdims=True)
+    rows = np.concatenate([truth & guess, guess, truth, right, np.ones_like(right)], axis=1).astype(np.float64)
+    classes = truth.shape[1]
 
     def accuracy(sums: np.ndarray) -> np.ndarray:
-        return sums[..., :classes].sum(-1) / sums[..., 2 * classes :].sum(-1)
+        return sums[:, -2] / sums[:, -1]
 
     def macro_f1(sums: np.ndarray) -> np.ndarray:
-        found, said, there = (sums[..., part * classes : (part + 1) * classes] for part in range(3))
+        found, said, there = (sums[:, part * classes : (part + 1) * classes] for part in range(3))
         both = said + there
         f1 = np.divide(2 * found, both, out=np.zeros_like(both), where=both > 0)
         # A class that a resample happens to hold nowhere is no class of this resample.
-        return f1.sum(-1) / (both > 0).sum(-1)
+        present = (both > 0).sum(-1)
+        return np.divide(f1.sum(-1), present, out=np.full(len(sums), np.nan), where=present > 0)
 
     return [bootstrap_interval(statistic, rows, resamples=resamples, seed=seed) for statistic in (accuracy, macro_f1)]
 
 
-def _scores(counts: Counts) -> tuple[float | None, float | None, float | None]:
-    return counts.precision, counts.recall, counts.f1
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"

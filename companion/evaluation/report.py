@@ -165,16 +165,7 @@ class EntityReport:
         return str(self)
 
     def _repr_html_(self) -> str:
-        style = "text-align: right; padding: 0.15em 0.8em; border-bottom: 1px solid currentColor"
-        head, *body = self._rows()
-        cells = "".join(f'<th scope="col" style="{style}">{html.escape(cell)}</th>' for cell in head)
-        rows = [f"<tr>{cells}</tr>"]
-        for name, *numbers in body:
-            cells = "".join(f'<td style="{style}">{html.escape(number)}</td>' for number in numbers)
-            rows.append(f'<tr><th scope="row" style="{style}">{html.escape(name)}</th>{cells}</tr>')
-        notes = "<br>".join(map(html.escape, self._notes()))
-        table = f'<table style="border-collapse: collapse">{"".join(rows)}</table>'
-        return f'<div style="overflow-x: auto">{table}</div><p>{notes}</p>'
+        return html_table(self._rows(), self._notes())
 
     def _rows(self) -> list[list[str]]:
         named = [(visible(name), counts) for name, counts in self.per_type.items()] + [("micro", self.micro)]
@@ -200,6 +191,19 @@ class EntityReport:
                 effect = "form no entity here" if self.strict else "were read leniently"
                 notes.append(f"{number:,} {side} tags break {self.scheme} and {effect}")
         return notes
+
+
+def html_table(rows: Sequence[Sequence[str]], notes: Iterable[str]) -> str:
+    """A report's rows, the first of which is the header, and its notes, as a notebook shows them."""
+    style = "text-align: right; padding: 0.15em 0.8em; border-bottom: 1px solid currentColor"
+    head, *body = rows
+    cells = "".join(f'<th scope="col" style="{style}">{html.escape(cell)}</th>' for cell in head)
+    lines = [f"<tr>{cells}</tr>"]
+    for name, *numbers in body:
+        cells = "".join(f'<td style="{style}">{html.escape(number)}</td>' for number in numbers)
+        lines.append(f'<tr><th scope="row" style="{style}">{html.escape(name)}</th>{cells}</tr>')
+    table = f'<table style="border-collapse: collapse">{"".join(lines)}</table>'
+    return f'<div style="overflow-x: auto">{table}</div><p>{"<br>".join(map(html.escape, notes))}</p>'
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

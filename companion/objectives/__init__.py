@@ -7,5 +7,6 @@ __getattr__, __dir__, __all__ = attach(
     {
         "contract": ("Batch", "Objective"),
         "supervised": ("TokenCrossEntropy",),
+        "targets": ("MultiLabelCrossEntropy", "SquaredError"),
     },
 )

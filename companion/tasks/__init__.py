@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "inference": ("TagPrediction",),
-        "scoring": ("TokenEvaluator", "evaluate"),
+        "scoring": ("TextEvaluator", "TokenEvaluator", "evaluate"),
         "texts": ("TextPrediction", "TextTask"),
         "tokens": ("TokenTask",),
     },

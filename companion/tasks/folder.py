@@ -1,4 +1,4 @@
-"""A trained tagger or classifier as a plain transformers folder, and a tagger back."""
+"""A trained tagger or classifier as a plain transformers folder, and back."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import shutil
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from companion.errors import ConfigError, ExportError, ModelError
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from companion.models.encoder import Encoder
     from companion.tasks.texts import TextTask
     from companion.tasks.tokens import TokenTask
 
@@ -140,20 +141,9 @@ def read_folder(folder: Path) -> tuple[TokenTask, nn.Module]:
     Raises:
         ModelError: there is no such folder, it holds no trained head, or its labels and settings do not fit together.
     """
-    from companion.models.encoder import load_encoder
     from companion.tasks.tokens import TokenTask
 
-    if not folder.is_dir():
-        raise ModelError("there is no such folder", file=folder, remedy="check the path, or export the model first")
-    encoder = load_encoder(str(folder.resolve()))
-    labels = [str(encoder.config.id2label[index]) for index in sorted(encoder.config.id2label)]
-    settings = _read_settings(folder)
-    if settings and list(settings.pop("labels")) != labels:
-        raise ModelError(
-            f"the labels here differ from those of config.json: {', '.join(labels)}",
-            file=folder / SETTINGS_FILE,
-            remedy="export the model again",
-        )
+    encoder, labels, settings = _open(folder, TokenTask.name, {"policy": str, "max_length": int, "overlap": int})
     try:
         task = TokenTask(labels, encoder, **settings)
     except ConfigError as error:
@@ -163,21 +153,72 @@ def read_folder(folder: Path) -> tuple[TokenTask, nn.Module]:
     return task, task.model(new_head=False).eval()
 
 
-def kind_of(folder: Path) -> str:
-    """ "tokens" or "texts", as the folder's own settings say; "tokens" for a folder that another program wrote."""
+def read_text_folder(folder: Path) -> tuple[TextTask, nn.Module]:
+    """The task and model of a folder that `write_folder` wrote, or of any text-classification folder.
+
+    Raises:
+        ModelError: there is no such folder, it holds no trained head, or its labels and settings do not fit together.
+    """
+    from companion.tasks.targets import PROBLEMS
+    from companion.tasks.texts import TextTask
+
+    encoder, labels, settings = _open(folder, TextTask.name, {"kind": str, "pooling": str, "max_length": int})
+    if not settings:
+        kinds = {problem: kind for kind, problem in PROBLEMS.items()}
+        settings = {"kind": kinds.get(getattr(encoder.config, "problem_type", None), "single"), "pooling": "cls"}
     try:
-        return str(json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))["task"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "tokens"
+        task = TextTask(labels, encoder, **settings)
+    except ConfigError as error:
+        raise ModelError(
+            f"is no text classifier this package can use: {error.problem}", file=folder, remedy=error.remedy
+        ) from error
+    return task, task.model(new_head=False).eval()
 
 
-def _read_settings(folder: Path) -> dict:
+def kind_of(folder: Path) -> str:
+    """ "tokens" or "texts", as the folder's own settings say, or the head that its configuration names."""
+    for file, name in ((SETTINGS_FILE, "task"), ("config.json", "architectures")):
+        try:
+            said = json.loads((folder / file).read_text(encoding="utf-8"))[name]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if file == SETTINGS_FILE:
+            return str(said)
+        return "texts" if "ForSequenceClassification" in str(said) else "tokens"
+    return "tokens"
+
+
+def _open(folder: Path, name: str, kinds: dict[str, type]) -> tuple[Encoder, list[str], dict[str, Any]]:
+    """The encoder, the labels of its configuration, and the settings, empty for a folder that others wrote."""
+    from companion.models.encoder import load_encoder
+
+    if not folder.is_dir():
+        raise ModelError("there is no such folder", file=folder, remedy="check the path, or export the model first")
+    encoder = load_encoder(str(folder.resolve()))
+    labels = [str(encoder.config.id2label[index]) for index in sorted(encoder.config.id2label)]
+    settings = _read_settings(folder, name, kinds)
+    if settings and list(settings.pop("labels")) != labels:
+        raise ModelError(
+            f"the labels here differ from those of config.json: {', '.join(labels)}",
+            file=folder / SETTINGS_FILE,
+            remedy="export the model again",
+        )
+    return encoder, labels, settings
+
+
+def _read_settings(folder: Path, task: str, kinds: dict[str, type]) -> dict[str, Any]:
     path = folder / SETTINGS_FILE
     if not path.is_file():
         return {}
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
-        kinds = {"labels": list, "policy": str, "max_length": int, "overlap": int}
+        if settings["task"] != task:
+            raise ModelError(
+                f"this is a model for {settings['task']!r}, not for {task!r}",
+                file=path,
+                remedy="open it with companion.load",
+            )
+        kinds = {"labels": list, **kinds}
         for name, kind in kinds.items():
             if not isinstance(settings[name], kind):
                 raise TypeError(f"{name} is {settings[name]!r}")

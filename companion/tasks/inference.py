@@ -46,8 +46,9 @@ def predict_tags(
     transformers' token-classification pipeline.
     """
     windows = [window for alignment in alignments for window in alignment.windows]
+    rows = [window.input_ids for window in windows]
     best: list[list[tuple[int, float]]] = [[] for _ in windows]
-    for indices, logits in forward_by_length(model, [window.input_ids for window in windows], pad_token_id, piece_budget):
+    for indices, logits in forward_by_length(model, rows, pad_token_id, piece_budget):
         # Decisions are made in fp32 on the CPU, one row at a time, so that no batch keeps its logits.
         scores, classes = logits.float().softmax(-1).max(-1)
         for row, index in enumerate(indices):

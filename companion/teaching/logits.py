@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LIMIT = 6.0
 _BARS_CSS = """
-.ftc .ftc-bars{display:grid;grid-template-columns:1fr 1fr;gap:0 1.2em;flex:1 1 15em;min-width:0}
+.ftc .ftc-bars{display:grid;grid-template-columns:1fr 1fr;gap:0 .9em;flex:1 1 15em;min-width:0}
 .ftc .ftc-measure{display:flex;align-items:center;gap:.5em;min-width:0}
 .ftc .ftc-track{position:relative;flex:1;height:.85em;background:var(--ftc-raised);
 border:1px solid var(--ftc-strong-line);border-radius:.15em;overflow:hidden;min-width:2.5em}
@@ -29,19 +29,19 @@ border:1px solid var(--ftc-strong-line);border-radius:.15em;overflow:hidden;min-
 .ftc .ftc-track .ftc-g{background:var(--ftc-series-1)}
 .ftc .ftc-track .ftc-up{background:var(--ftc-series-2)}
 .ftc .ftc-zero::after{content:"";position:absolute;left:50%;top:0;bottom:0;width:1px;background:var(--ftc-text)}
-.ftc .ftc-number{min-width:3.6em;text-align:right;font-variant-numeric:lining-nums tabular-nums}
-.ftc .ftc-gold{color:var(--ftc-good);font-weight:600;font-size:.85em;min-width:2.4em}
+.ftc .ftc-number{min-width:3.1em;text-align:right;font-variant-numeric:lining-nums tabular-nums}
+.ftc .ftc-gold{color:var(--ftc-good);font-weight:600;font-size:.85em;width:2.8em}
 """
 _CSS = (
     """
 .ftc.ftc-logits{padding:.7em .9em;border:1px solid var(--ftc-line);border-radius:.4em}
 .ftc.ftc-logits .ftc-title{margin:0 0 .4em;font-weight:600}
 .ftc.ftc-logits:not(.ftc-live) label,.ftc.ftc-logits:not(.ftc-live) .ftc-slide{display:none}
-.ftc.ftc-logits .ftc-row{display:flex;flex-wrap:wrap;align-items:center;gap:.1em 1em;padding:.3em 0;
+.ftc.ftc-logits .ftc-row{display:flex;flex-wrap:wrap;align-items:center;gap:.1em .8em;padding:.3em 0;
 border-top:1px solid var(--ftc-line)}
-.ftc.ftc-logits .ftc-name{min-width:4.6em;font-weight:600}
+.ftc.ftc-logits .ftc-name{min-width:4em;font-weight:600}
 .ftc.ftc-logits .ftc-slide{display:flex;align-items:center;gap:.5em}
-.ftc.ftc-logits input{width:9em;min-height:1.9em;margin:0;accent-color:var(--ftc-accent)}
+.ftc.ftc-logits input{width:7em;min-height:1.9em;margin:0;accent-color:var(--ftc-accent)}
 .ftc.ftc-logits select{font:inherit;color:var(--ftc-text);background:var(--ftc-raised);padding:.2em .4em;
 border:1px solid var(--ftc-strong-line);border-radius:.3em}
 .ftc.ftc-logits output{min-width:2.6em;text-align:right;font-variant-numeric:lining-nums tabular-nums}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from companion.corpora.helpdesk import (
+    DOMAINS,
     HelpArticle,
     convert_source,
     load_articles,
@@ -31,8 +32,8 @@ def block(intent: str, messages: list[str], domain: str = "orders") -> str:
 def source(folder: Path) -> Path:
     folder.mkdir()
     messages = {
-        intent: [f"{intent} {one} {other}" for one, other in zip(WORDS, WORDS[1:] + WORDS[:1], strict=True)]
-        for intent in ("stop", "start")
+        intent: [f"{verb} {one} {other}" for one, other in zip(WORDS, WORDS[1:] + WORDS[:1], strict=True)]
+        for intent, verb in (("cancel_order", "stop"), ("change_order", "start"))
     }
     (folder / "orders.txt").write_text("\n".join(block(intent, rows) for intent, rows in messages.items()))
     article = {"id": "orders-01", "domain": "orders", "title": "Stopping", "text": "Press stop."}
@@ -45,7 +46,8 @@ def source(folder: Path) -> Path:
 def test_messages_carry_intent_domain_and_place(tmp_path: Path) -> None:
     texts = read_messages(source(tmp_path / "source"))
     assert len(texts) == 2 * len(WORDS)
-    assert (texts[0].text, texts[0].label, texts[0].source) == ("stop amber birch", "stop", "orders.txt:3")
+    assert (texts[0].text, texts[0].label) == ("stop amber birch", "cancel_order")
+    assert texts[0].source == "orders.txt:3"
     assert texts[0].meta == {"domain": "orders"}
 
 
@@ -53,12 +55,18 @@ def test_messages_carry_intent_domain_and_place(tmp_path: Path) -> None:
     ("content", "line"),
     [
         ("a message first\n", 1),
-        ("# domain: a\nno intent\n", 2),
-        ("# domain: a\n# intent: b\ntwo  spaces\n", 3),
-        ("# domain: a\n# intent: b\na\ttab\n", 3),
-        ("# domain: a\n# intent: b\nhello\nHELLO!\n", 4),
-        ("# domain: a\n# intent: b\nhello\n\n# domain: a\n# intent: b\nagain\n", 6),
-        ("# domain: a\n# topic: b\nhello\n", 2),
+        ("# domain: orders\nno intent\n", 2),
+        ("# domain: orders\n# intent: return_item\ntwo  spaces\n", 3),
+        ("# domain: orders\n# intent: return_item\na\ttab\n", 3),
+        ("# domain: orders\n# intent: return_item\nhello\nHELLO!\n", 4),
+        ("# domain: orders\n# intent: return_item\nhello\n\n# domain: orders\n# intent: return_item\nagain\n", 6),
+        ("# domain: orders\n# topic: return_item\nhello\n", 2),
+        ("# domain: gardens\n# intent: return_item\nhello\n", 1),
+        ("# domain: orders\n# intent: return_items\nhello\n", 2),
+        ("# domain: delivery\n# intent: return_item\nhello\n", 2),
+        ("# intent: return_item\n# domain: orders\nhello\n", 1),
+        ("# domain: orders\n# intent: return_item\n\nhello\n", 2),
+        ("# domain: orders\n# intent: return_item\nhello\n\n# domain: orders\n# intent: cancel_order\n", 6),
     ],
 )
 def test_a_source_that_breaks_the_rules_is_refused_by_line(tmp_path: Path, content: str, line: int) -> None:
@@ -66,6 +74,12 @@ def test_a_source_that_breaks_the_rules_is_refused_by_line(tmp_path: Path, conte
     with pytest.raises(DataError) as caught:
         read_messages(tmp_path)
     assert caught.value.line == line
+
+
+def test_thirty_intents_in_six_domains_and_what_fits_none() -> None:
+    intents = {domain: names.split() for domain, names in DOMAINS.items()}
+    assert [len(names) for names in intents.values()] == [5] * 6 + [1]
+    assert len({name for names in intents.values() for name in names}) == 31
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
@@ -83,7 +97,7 @@ def test_each_intent_is_dealt_by_share_and_by_key(tmp_path: Path) -> None:
 
 def test_near_duplicates_in_two_splits_are_refused(tmp_path: Path) -> None:
     rows = [f"please tell me where my parcel is today {word}" for word in WORDS]
-    (tmp_path / "a.txt").write_text(block("track", rows))
+    (tmp_path / "a.txt").write_text(block("refund_status", rows))
     with pytest.raises(DataError, match="of their trigrams"):
         split_messages(read_messages(tmp_path))
 
