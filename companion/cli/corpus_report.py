@@ -32,7 +32,7 @@ def report_corpora(*, retrain: bool, as_json: bool) -> None:
     from companion.corpora.catalog import load_corpus
     from companion.corpora.portrait import newsroom_portrait, plain_portrait, texts_portrait
     from companion.corpora.unlabelled import load_unlabelled
-    from companion.evaluation.repeat_agreement import load_passes, repeat_agreement
+    from companion.evaluation.passes import load_passes, repeat_agreement
     from companion.experiments import corpus_baselines, originality
     from companion.experiments.records import load_record
 

@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = attach(
         "counts": ("Counts", "EntityCounts", "count_entities"),
         "entities": ("score_entities", "surface_forms"),
         "intervals": ("Interval", "bootstrap_interval", "paired_difference", "seeds_interval", "student_quantile"),
-        "repeat_agreement": ("RepeatAgreement", "cohen_kappa", "load_passes", "repeat_agreement"),
+        "passes": ("RepeatAgreement", "cohen_kappa", "load_passes", "repeat_agreement"),
         "regression": ("RegressionReport", "score_numbers"),
         "report": ("EntityReport", "SurfaceRecall"),
         "taxonomy": ("ErrorExample", "Examples", "Outcome", "compare"),

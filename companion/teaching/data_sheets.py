@@ -134,7 +134,7 @@ def _lengths(corpus: str) -> str:
 
 def _agreement(corpus: str) -> str:
     """Both passes over the sample: how far they agree, and what was decided."""
-    from companion.evaluation.repeat_agreement import load_passes, repeat_agreement
+    from companion.evaluation.passes import load_passes, repeat_agreement
 
     first, second, decisions = load_passes()
     found = repeat_agreement(first, second, decisions=decisions)

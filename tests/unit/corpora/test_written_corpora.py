@@ -15,7 +15,7 @@ from companion.corpora.portrait import newsroom_portrait, plain_portrait, texts_
 from companion.corpora.records import SPLITS, Sentence
 from companion.corpora.unlabelled import load_unlabelled, read_stories
 from companion.errors import DataError
-from companion.evaluation.repeat_agreement import load_passes, repeat_agreement
+from companion.evaluation.passes import load_passes, repeat_agreement
 from companion.experiments.records import load_record
 
 AT_LEAST = 0.9

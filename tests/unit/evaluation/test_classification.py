@@ -1,5 +1,6 @@
 """Classification scores equal scikit-learn's, and what is undefined is said."""
 
+import json
 import random
 
 import numpy as np
@@ -39,6 +40,58 @@ def test_scores_equal_scikit_learn_on_larger_cases() -> None:
         names = [f"class {number}" for number in range(draw.randint(2, 40))]
         size = draw.randint(50, 400)
         compare([draw.choice(names) for _ in range(size)], [draw.choice(names) for _ in range(size)])
+
+
+SETS = st.frozensets(st.sampled_from("abcd"), max_size=4)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(st.tuples(SETS, SETS), min_size=1, max_size=20))
+def test_several_labels_a_text_score_as_in_scikit_learn(pairs: list[tuple[frozenset[str], frozenset[str]]]) -> None:
+    gold, predicted = [gold for gold, _ in pairs], [guess for _, guess in pairs]
+    report = score_labels(gold, predicted, bootstrap=20)
+    classes = sorted({label for row in (*gold, *predicted) for label in row})
+    assert list(report.per_class) == classes and report.confusion == {}
+    assert report.accuracy.mean == sum(one == other for one, other in pairs) / len(pairs)
+    if not classes:
+        assert report.macro_f1.mean is None and report.average("f1", "macro") is None
+        assert "undefined" in str(report) and report.to_dict()["micro"]["precision"] is None
+        return
+    # With one column, scikit-learn would take them for the two classes of a single label: hence one that is all 0.
+    truth, guess = (np.array([[*(name in row for name in classes), 0] for row in rows]) for rows in (gold, predicted))
+    columns = list(range(len(classes)))
+    for how in ("macro", "micro", "weighted"):
+        expected = precision_recall_fscore_support(truth, guess, labels=columns, average=how, zero_division=0)
+        found = [report.average(quantity, how) or 0.0 for quantity in ("precision", "recall", "f1")]
+        assert found == pytest.approx(expected[:3], abs=1e-12)
+    undefined = precision_recall_fscore_support(truth, guess, labels=columns, average=None, zero_division=np.nan)
+    for place, name in enumerate(classes):
+        counts = report.per_class[name]
+        for value, expected in zip((counts.precision, counts.recall, counts.f1), undefined[:3], strict=True):
+            assert (value is None) == np.isnan(expected[place])
+            assert value is None or value == pytest.approx(expected[place], abs=1e-12)
+
+
+def test_an_average_that_is_0_by_0_is_none() -> None:
+    report = score_labels([(), ()], [("a",), ()], bootstrap=0)
+    assert report.average("recall", "micro") is None and report.average("recall", "weighted") is None
+    assert report.average("precision", "micro") == 0.0
+
+
+def test_the_table_shows_classes_averages_and_confusions() -> None:
+    report = score_labels(["a", "a", "<b>", "<b>", "c"], ["a", "<b>", "a", "a", "c"], bootstrap=50)
+    assert report.confused() == [("<b>", "a", 2), ("a", "<b>", 1)]
+    assert report.confused(1) == [("<b>", "a", 2)]
+    lines = str(report).splitlines()
+    assert [line.split()[0] for line in lines[2:5]] == ["<b>", "a", "c"]
+    assert [line.split()[0] for line in lines[6:9]] == ["macro", "micro", "weighted"]
+    assert "most often confused: <b> → a 2, a → <b> 1" in lines
+    assert repr(report) == str(report)
+    page = report._repr_html_()
+    assert "&lt;b&gt;" in page and "<b>" not in page
+    document = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert document["confusion"] == {"<b>": {"a": 2}, "a": {"a": 1, "<b>": 1}, "c": {"c": 1}}
+    assert document["micro"]["f1"] == document["accuracy"] == pytest.approx(0.4)
 
 
 def test_a_class_that_is_never_predicted_or_never_gold_is_undefined_not_zero() -> None:

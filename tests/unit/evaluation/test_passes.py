@@ -9,7 +9,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from companion.corpora.records import Sentence
 from companion.errors import DataError, EvaluationError
-from companion.evaluation.repeat_agreement import Decision, cohen_kappa, read_decisions, repeat_agreement
+from companion.evaluation.passes import Decision, cohen_kappa, read_decisions, repeat_agreement
 
 
 def row(tags: str, sentiment: str = "neutral") -> Sentence:
