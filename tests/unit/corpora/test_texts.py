@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from companion.corpora.catalog import load_corpus
-from companion.corpora.texts import Text, TextCorpus
+from companion.corpora.texts import Text, TextCorpus, label_parts
 from companion.errors import CompanionError, ConfigError, DataError
 
 
@@ -68,6 +68,29 @@ def test_a_lone_file_is_split_by_rule_and_rows_stay_where_they_are(tmp_path: Pat
         assert {text.text for text in part} <= {text.text for text in many.splits[split]}
     assert sum(map(len, many.splits.values())) == 200 and "hash of each text" in many.notes[0]
     assert 0.7 < len(many.train) / 200 < 0.9
+
+
+def test_labels_of_json_may_be_lists_and_numbers(tmp_path: Path) -> None:
+    rows = ['["b", "a"]', "[]", "3", "4.5", "true", '"plain"']
+    path = write(tmp_path / "a.jsonl", "".join(f'{{"text": "t", "label": {row}}}\n' for row in rows))
+    corpus = TextCorpus.from_jsonl(path, dev=path)
+    assert [text.label for text in corpus.train] == ["b|a", "|", "3", "4.5", "true", "plain"]
+    assert label_parts("b| a") == ("b", "a") and label_parts("|") == ()
+    for bad in ('["a|b"]', '["a", ""]', '["a", 3]', "null", "{}"):
+        path = write(tmp_path / "bad.jsonl", f'{{"text": "t", "wish": {bad}}}\n')
+        with pytest.raises(DataError, match="the wish is") as caught:
+            TextCorpus.from_jsonl(path, label="wish")
+        assert caught.value.line == 1
+
+
+def test_the_description_warns_of_what_train_lacks_and_what_it_repeats(tmp_path: Path) -> None:
+    train = write(tmp_path / "train.csv", "text,label\nstop it,cancel\ngo on,start\n")
+    dev = write(tmp_path / "dev.csv", "text,label\nstop it,cancel\nwhere is it,track\n")
+    described = TextCorpus.from_csv(train, dev=dev, name="mine", licence="CC0-1.0").describe()
+    assert described.startswith("mine · CC0-1.0")
+    assert "warning: track never occurs in train" in described
+    assert "warning: 1 texts of dev also stand in train" in described
+    assert TextCorpus(name="empty", train=(), dev=(Text(text="a", label="b"),)).describe()
 
 
 def test_an_unknown_option_and_an_empty_text_are_refused(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_scores_equal_scikit_learn_on_larger_cases() -> None:
 SETS = st.frozensets(st.sampled_from("abcd"), max_size=4)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.lists(st.tuples(SETS, SETS), min_size=1, max_size=20))
 def test_several_labels_a_text_score_as_in_scikit_learn(pairs: list[tuple[frozenset[str], frozenset[str]]]) -> None:
     gold, predicted = [gold for gold, _ in pairs], [guess for _, guess in pairs]
