@@ -138,7 +138,7 @@ def predict(
     file: Annotated[Path | None, typer.Option(help="Read texts from this file, one a line.")] = None,
     as_json: JSON = False,
 ) -> None:
-    """Find entities in texts, with character offsets and scores; --json prints one object a line."""
+    """Find entities in texts with offsets and scores, or give each its label; --json prints one object a line."""
     from companion.cli.predict import predict_texts
 
     predict_texts(folder, text or [], file, as_json=as_json)
