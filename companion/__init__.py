@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from companion.adaptation.methods import HeadOnly as HeadOnly
     from companion.adaptation.methods import TopLayers as TopLayers
     from companion.corpora.catalog import load_corpus as load_corpus
+    from companion.corpora.microlanguage import MicroLanguage as MicroLanguage
     from companion.corpora.records import Corpus as Corpus
     from companion.corpora.texts import Text as Text
     from companion.corpora.texts import TextCorpus as TextCorpus
@@ -22,9 +23,13 @@ if TYPE_CHECKING:
     from companion.errors import CompanionError as CompanionError
     from companion.models.encoder import Encoder as Encoder
     from companion.models.encoder import load_encoder as load_encoder
+    from companion.models.miniature import mini_encoder as mini_encoder
+    from companion.objectives.masked_lm import CausalLMCrossEntropy as CausalLMCrossEntropy
+    from companion.objectives.masked_lm import MaskedLMCrossEntropy as MaskedLMCrossEntropy
     from companion.objectives.supervised import TokenCrossEntropy as TokenCrossEntropy
     from companion.recipes.supervised import FineTuned as FineTuned
     from companion.recipes.supervised import fine_tune as fine_tune
+    from companion.tasks.masked_lm import MaskedLMTask as MaskedLMTask
     from companion.tasks.scoring import evaluate as evaluate
     from companion.tasks.texts import TextTask as TextTask
     from companion.tasks.tokens import TokenTask as TokenTask
@@ -40,13 +45,17 @@ __getattr__, __dir__, __all__ = attach(
         "adaptation.apply": ("adapt", "trainable_table"),
         "adaptation.methods": ("Full", "HeadOnly", "TopLayers"),
         "corpora.catalog": ("load_corpus",),
+        "corpora.microlanguage": ("MicroLanguage",),
         "corpora.records": ("Corpus",),
         "deployment.predictor": ("Predictor", "load"),
         "corpora.texts": ("Text", "TextCorpus"),
         "errors": ("CompanionError",),
         "models.encoder": ("Encoder", "load_encoder"),
+        "models.miniature": ("mini_encoder",),
+        "objectives.masked_lm": ("CausalLMCrossEntropy", "MaskedLMCrossEntropy"),
         "objectives.supervised": ("TokenCrossEntropy",),
         "recipes.supervised": ("FineTuned", "fine_tune"),
+        "tasks.masked_lm": ("MaskedLMTask",),
         "tasks.scoring": ("evaluate",),
         "tasks.texts": ("TextTask",),
         "tasks.tokens": ("TokenTask",),

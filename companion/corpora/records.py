@@ -147,7 +147,7 @@ class Corpus:
         Raises:
             DataError: a sentence has no such fact.
 
-        Taught in: book/foundations/what-fine-tuning-is
+        Taught in: book/reference/helpdesk
         """
         from companion.corpora.texts import texts_of
 

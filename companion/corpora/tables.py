@@ -61,7 +61,7 @@ def named_rows(
     Raises:
         DataError: with file and line, for a missing column or a ragged row.
 
-    Taught in: book/foundations/what-fine-tuning-is
+    Taught in: book/reference/helpdesk
     """
     header, delimiter = _header(text, wanted, delimiter, quoted, path, "text= and label=")
     records = _records(text, delimiter, quoted, path)

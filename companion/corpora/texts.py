@@ -27,7 +27,7 @@ JOINT = "|"
 def label_parts(label: str) -> tuple[str, ...]:
     """The labels of a text of a multi-label corpus.
 
-    Taught in: book/foundations/what-fine-tuning-is
+    Taught in: book/reference/helpdesk
     """
     return tuple(part.strip() for part in label.split(JOINT) if part.strip())
 
@@ -39,7 +39,7 @@ class Text:
     Raises:
         DataError: the text or the label is empty, or no string.
 
-    Taught in: book/foundations/what-fine-tuning-is
+    Taught in: book/reference/helpdesk
     """
 
     text: str
@@ -63,7 +63,7 @@ class Text:
 class TextCorpus:
     """Labelled texts in up to three splits.
 
-    Taught in: book/foundations/what-fine-tuning-is
+    Taught in: book/reference/helpdesk
     """
 
     name: str
@@ -186,7 +186,7 @@ def texts_of(corpus: Corpus, field: str) -> TextCorpus:
     Raises:
         DataError: a sentence has no such fact.
 
-    Taught in: book/foundations/what-fine-tuning-is
+    Taught in: book/reference/helpdesk
     """
     parts: dict[str, tuple[Text, ...]] = {}
     for name, part in corpus.splits.items():

@@ -95,7 +95,7 @@ class Predictor:
 class TextPredictor:
     """A text classifier that is ready to use.
 
-    Taught in: book/foundations/what-fine-tuning-is
+    Taught in: book/reference/helpdesk
     """
 
     def __init__(self, task: TextTask, model: nn.Module) -> None:

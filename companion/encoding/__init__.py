@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = attach(
         ),
         "contract": ("IGNORE_INDEX", "BatchSource"),
         "ledger": ("Ledger",),
+        "masking": ("MaskedBatches", "Masking", "mask_row"),
         "source": ("RowBatches", "TextBatches", "TokenBatches", "pad"),
         "windows": ("Window", "reassemble"),
     },

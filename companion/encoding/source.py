@@ -142,7 +142,7 @@ class TextBatches(RowBatches):
         ConfigError: the batch size or the order is not one there is.
         DataError: there are no rows, or not as many labels.
 
-    Taught in: book/foundations/what-fine-tuning-is
+    Taught in: book/reference/helpdesk
     """
 
     def __init__(self, rows: Sequence[Sequence[int]], labels: Sequence[int], **options: Any) -> None:
@@ -164,7 +164,7 @@ class TextBatches(RowBatches):
 def pad(rows: Sequence[Sequence[int]], value: int) -> dict[str, Tensor]:
     """Ragged rows as one tensor `input_ids`, filled up with `value`, and the `attention_mask` that says what is real.
 
-    Taught in: book/foundations/text-to-tensors
+    Taught in: book/reference/micro-language
     """
     import torch
 

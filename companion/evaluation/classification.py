@@ -23,7 +23,7 @@ CONFUSIONS_SHOWN = 5
 class ClassificationReport:
     """How good the labels of a classifier are, one label per text or any number of them.
 
-    Taught in: book/foundations/what-fine-tuning-is
+    Taught in: book/reference/helpdesk
     """
 
     accuracy: Interval
@@ -146,7 +146,7 @@ def score_labels(
         EvaluationError: the lists differ in length, are empty, or mix single labels with collections.
 
     Follows: scikit-learn's `precision_recall_fscore_support` with `zero_division=0`.
-    Taught in: book/foundations/what-fine-tuning-is
+    Taught in: book/reference/helpdesk
     """
     if len(gold) != len(predicted) or not len(gold):
         raise EvaluationError(

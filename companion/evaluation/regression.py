@@ -19,7 +19,7 @@ NUMBERS = ("mean_squared_error", "mean_absolute_error", "correlation")
 class RegressionReport:
     """How close predicted numbers are to the gold ones.
 
-    Taught in: book/foundations/what-fine-tuning-is
+    Taught in: book/reference/helpdesk
     """
 
     mean_squared_error: Interval
@@ -54,7 +54,7 @@ def score_numbers(
         EvaluationError: the lists differ in length or are empty, or a number is not finite.
 
     Follows: scikit-learn's `mean_squared_error` and `mean_absolute_error`, scipy's `pearsonr`.
-    Taught in: book/foundations/what-fine-tuning-is
+    Taught in: book/reference/helpdesk
     """
     if len(gold) != len(predicted) or not len(gold):
         raise EvaluationError(

@@ -7,6 +7,8 @@ __getattr__, __dir__, __all__ = attach(
     {
         "encoder": ("Encoder", "load_encoder"),
         "pooling": ("MeanPooledClassifier", "mean_pool", "mean_pooled"),
+        "miniature": ("MiniEncoder", "mini_encoder", "save_mini", "word_tokenizer"),
+        "minibert": ("MiniBert", "MiniBertForMaskedLM", "MiniBertForTokenClassification"),
         "origin": ("exporter_of", "remember_exporter"),
     },
 )

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "contract": ("Batch", "Objective"),
+        "masked_lm": ("CausalLMCrossEntropy", "MaskedLMCrossEntropy"),
         "supervised": ("TokenCrossEntropy",),
         "targets": ("MultiLabelCrossEntropy", "SquaredError"),
     },

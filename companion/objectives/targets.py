@@ -24,7 +24,7 @@ class MultiLabelCrossEntropy:
         ConfigError: a weight is outside its range.
         ObjectiveError: labels of another shape than the logits, or neither 0 nor 1.
 
-    Taught in: book/foundations/what-fine-tuning-is
+    Taught in: book/reference/helpdesk
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class SquaredError:
         ConfigError: the weight is outside its range.
         ObjectiveError: the model gives more than one number a row, or the labels have another shape.
 
-    Taught in: book/foundations/what-fine-tuning-is
+    Taught in: book/reference/helpdesk
     """
 
     def __init__(self, *, part: str = "labelled", term: str = "supervised", weight: float = 1.0) -> None:

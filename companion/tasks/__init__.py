@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "inference": ("TagPrediction",),
+        "masked_lm": ("MaskedLMTask",),
         "scoring": ("TextEvaluator", "TokenEvaluator", "evaluate"),
         "texts": ("TextPrediction", "TextTask"),
         "tokens": ("TokenTask",),

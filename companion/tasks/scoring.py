@@ -66,7 +66,7 @@ class TokenEvaluator:
 class TextEvaluator:
     """A function of the model: macro F1 and accuracy on fixed texts, or the errors of a regression; encoded once.
 
-    Taught in: book/foundations/what-fine-tuning-is
+    Taught in: book/reference/helpdesk
     """
 
     def __init__(self, task: TextTask, texts: Sequence[Text]) -> None:

@@ -63,7 +63,7 @@ class TextTask:
     Raises:
         ConfigError: the labels are not a label set, or a setting is outside its range.
 
-    Taught in: book/foundations/what-fine-tuning-is
+    Taught in: book/reference/helpdesk
     """
 
     name = "texts"

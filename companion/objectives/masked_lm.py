@@ -1,0 +1,68 @@
+"""Masked-language and causal cross-entropy: the same sum over labelled positions, other labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from companion.encoding.contract import IGNORE_INDEX
+from companion.objectives.contract import Batch
+from companion.objectives.supervised import LABELS, TokenCrossEntropy
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class MaskedLMCrossEntropy(TokenCrossEntropy):
+    """Sum over the *masked* positions of −log p(the piece that was hidden there); the count is how many there are.
+
+    Not over all positions, and not of the model's own guess: both occur in tutorials, and neither is this loss. Where
+    the model can score chosen positions (`MiniBert` can), scores of the whole vocabulary are made for these alone.
+
+    Follows: Devlin et al. (2019), section 3.1.
+    Taught in: book/reference/micro-language
+    """
+
+    def __init__(
+        self, *, part: str = "unlabelled", term: str = "masked_lm", weight: float = 1.0, **options: Any
+    ) -> None:
+        super().__init__(part=part, term=term, weight=weight, **options)
+
+    def __call__(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """The summed loss; the model is called with everything in the part but the labels."""
+        score = getattr(model, "score", None)
+        if self.part not in batch or score is None:
+            return super().__call__(model, batch)
+        inputs = dict(batch[self.part])
+        labels_BT = inputs.pop(LABELS)
+        masked_BT = labels_BT != IGNORE_INDEX
+        hidden_BTD = model.base_model(**inputs).last_hidden_state
+        return {self.term: self.from_logits(score(hidden_BTD[masked_BT]), labels_BT[masked_BT])}
+
+
+class CausalLMCrossEntropy(TokenCrossEntropy):
+    """Sum over positions of −log p(next piece); labels stand on their own pieces and are shifted here.
+
+    A position whose label is the ignore index is not predicted: the question, when only the answer is to be learned,
+    and the padding. The first piece has nothing before it and is never predicted.
+
+    Follows: Radford et al. (2019); the shift is that of transformers' causal heads.
+    Taught in: book/reference/micro-language
+    """
+
+    def __init__(self, *, part: str = "text", term: str = "causal_lm", weight: float = 1.0, **options: Any) -> None:
+        super().__init__(part=part, term=term, weight=weight, **options)
+
+    def counts(self, batch: Batch) -> dict[str, float]:
+        """How many pieces are predicted."""
+        return super().counts(self._shifted(batch))
+
+    def from_logits(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Sum of −log p(next piece); `logits` of shape (rows, positions, vocabulary), `labels` as the pieces."""
+        return super().from_logits(logits[:, -labels.shape[1] :][:, :-1], labels[:, 1:])
+
+    def _shifted(self, batch: Batch) -> Batch:
+        if self.part not in batch:
+            return batch
+        part: Mapping[str, Tensor] = batch[self.part]
+        return {**batch, self.part: {**part, LABELS: part[LABELS][:, 1:]}}
