@@ -164,7 +164,7 @@ class TextBatches(RowBatches):
 def pad(rows: Sequence[Sequence[int]], value: int) -> dict[str, Tensor]:
     """Ragged rows as one tensor `input_ids`, filled up with `value`, and the `attention_mask` that says what is real.
 
-    Taught in: book/reference/micro-language
+    Taught in: book/foundations/text-to-tensors
     """
     import torch
 

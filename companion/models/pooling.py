@@ -74,7 +74,7 @@ class MeanPooledClassifier(nn.Module):
 def mean_pool(hidden_BTD: Tensor, attention_mask_BT: Tensor) -> Tensor:
     """The mean over real positions, shape (rows, width); what stands in the padding changes nothing.
 
-    Taught in: book/reference/micro-language
+    Taught in: book/foundations/text-to-tensors
     """
     # The sum runs in at least fp32: under bf16 autocast a long text would lose its last pieces to rounding.
     hidden_BTD = hidden_BTD.float() if hidden_BTD.dtype.itemsize < 4 else hidden_BTD

@@ -1,7 +1,8 @@
 """What every chapter imports: claims, predictions, parity, shown source, figures, exercises.
 
 Verbs (`claim`, `predict`, `self_test`, `parity`, `show`, `check`) display at once and return nothing; nouns
-(`token_strip`, `tagged_sentence`, `label_table`, `derivation`, `logit_dragger`, `Explore`) are pieces that a notebook
+(`token_strip`, `tagged_sentence`, `label_table`, `derivation`, `logit_dragger`, `piece_explorer`,
+`Explore`) are pieces that a notebook
 displays when they stand last in a cell.
 """
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from companion.teaching.listing import show as show
     from companion.teaching.logits import logit_dragger as logit_dragger
     from companion.teaching.notebook import start as start
+    from companion.teaching.pieces import piece_explorer as piece_explorer
     from companion.teaching.predictions import predict as predict
     from companion.teaching.questionnaire import self_test as self_test
     from companion.teaching.refresh import refresh_shown as refresh_shown
@@ -38,6 +40,7 @@ __getattr__, __dir__, __all__ = attach(
         "listing": ("show",),
         "logits": ("logit_dragger",),
         "notebook": ("start",),
+        "pieces": ("piece_explorer",),
         "predictions": ("predict",),
         "questionnaire": ("self_test",),
         "refresh": ("refresh_shown",),

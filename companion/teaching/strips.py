@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from companion.teaching.markup import Markup, colour, same_length, styled, unseen
 from companion.teaching.surface import escape
 
-_STRIP_CSS = """
+STRIP_CSS = """
 .ftc.ftc-strip{padding:.7em .8em;border-radius:.4em}
 .ftc.ftc-strip ol{display:flex;flex-wrap:wrap;gap:.45em .35em;list-style:none;margin:0;padding:0}
 .ftc.ftc-strip li{display:flex;flex-wrap:wrap;gap:2px;margin:0;list-style:none}
@@ -56,7 +56,7 @@ def token_strip(
     )
     return Markup(
         plain_text="\n".join(filter(None, [plain, note])),
-        markup=f'<div class="ftc ftc-strip">{styled(_STRIP_CSS, items)}<ol>{items}</ol>{paragraph}</div>',
+        markup=f'<div class="ftc ftc-strip">{styled(STRIP_CSS, items)}<ol>{items}</ol>{paragraph}</div>',
     )
 
 
