@@ -2,7 +2,7 @@
 
 Verbs (`claim`, `predict`, `self_test`, `parity`, `show`, `check`) display at once and return nothing; nouns
 (`token_strip`, `tagged_sentence`, `label_table`, `derivation`, `logit_dragger`, `piece_explorer`,
-`Explore`) are pieces that a notebook
+`concept_map`, `Explore`) are pieces that a notebook
 displays when they stand last in a cell.
 """
 
@@ -13,6 +13,7 @@ from companion._lazy import attach
 if TYPE_CHECKING:
     from companion.teaching.agreement import parity as parity
     from companion.teaching.claims import claim as claim
+    from companion.teaching.concepts import concept_map as concept_map
     from companion.teaching.exercises import check as check
     from companion.teaching.explore import Explore as Explore
     from companion.teaching.figures import figure as figure
@@ -34,6 +35,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "agreement": ("parity",),
         "claims": ("claim",),
+        "concepts": ("concept_map",),
         "exercises": ("check",),
         "explore": ("Explore",),
         "figures": ("figure",),

@@ -23,6 +23,7 @@ MODES = {
     "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
     "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "has_touch": True, "is_mobile": True},
 }
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -105,12 +106,25 @@ def problems(browser, address: str, mode: str, picture: Path | None = None) -> l
         theme = page.evaluate("document.documentElement.dataset.theme || ''")
         if theme and theme != MODES[mode]["color_scheme"]:
             found.append(f"shows the {theme} theme")
+        if mode != "phone":
+            found += violations(page)
         if picture is not None:
             picture.parent.mkdir(parents=True, exist_ok=True)
             page.screenshot(path=picture, full_page=True)
     finally:
         context.close()
     return found
+
+
+def violations(page) -> list[str]:
+    """What axe finds against WCAG 2.1, levels A and AA."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    report = axe.Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}}).response
+    assert len(report["passes"]) > 5, "axe looked at nothing"
+    return [
+        f"axe {fault['id']}: {fault['help']}: {[node['html'][:120] for node in fault['nodes'][:3]]}"
+        for fault in report["violations"]
+    ]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -150,6 +164,15 @@ def test_a_sabotaged_page_is_caught(browser, tmp_path, body, expected):
     found = problems(browser, f"http://127.0.0.1:{server.server_port}/page.html", "phone")
     server.shutdown()
     assert any(expected in problem for problem in found), found
+
+
+def test_an_inaccessible_page_is_caught(browser, tmp_path):
+    head = "<!doctype html><html lang='en'><head><link rel='icon' href='data:,'><title>t</title></head>"
+    (tmp_path / "page.html").write_text(f"{head}<body><main><h1>t</h1><p>fine<input type='range'></main></body></html>")
+    server = serve(tmp_path)
+    found = problems(browser, f"http://127.0.0.1:{server.server_port}/page.html", "light")
+    server.shutdown()
+    assert any("axe label" in problem for problem in found), found
 
 
 def test_a_sound_page_passes_and_is_pictured(browser, tmp_path):
