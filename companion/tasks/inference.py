@@ -38,7 +38,7 @@ def predict_tags(
     labels: Sequence[str],
     *,
     pad_token_id: int,
-    piece_budget: int = 8192,
+    piece_budget: int = 2048,
 ) -> list[TagPrediction]:
     """Tag aligned sentences: the most probable label of each word's first piece, in the window that owns the word.
 
@@ -71,7 +71,7 @@ def predict_tags(
 
 
 def forward_by_length(
-    model: nn.Module, rows: Sequence[Sequence[int]], pad_token_id: int, piece_budget: int = 8192
+    model: nn.Module, rows: Sequence[Sequence[int]], pad_token_id: int, piece_budget: int = 2048
 ) -> Iterator[tuple[list[int], Tensor]]:
     """Places and logits of batches of rows of about equal length, in evaluation mode and without gradients."""
     device = next(model.parameters()).device
