@@ -67,7 +67,7 @@ def train(
     with closing(prepare(model, batches, objective, config or TrainConfig(), run_dir)) as parts:
         config, leads = parts.settings.config, parts.processes.leads
         state, notes = resume(parts)
-        for line in (parts.settings.describe(), *notes) if leads else ():
+        for line in filter(None, (parts.settings.describe(), *notes)) if leads else ():
             say(line)
         bar = Progress(parts.total, state.step, show=config.progress, leads=leads)
         best: dict[str, torch.Tensor] = {}

@@ -414,3 +414,11 @@ def test_the_config_of_the_run_is_the_settled_one():
     assert config == before
     assert run.config.learning_rate == 1e-3
     assert run.config.device == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def test_what_was_left_open_is_said_and_nothing_else() -> None:
+    for settings, expected in (({}, 1), ({"learning_rate": 1e-3, "device": "cpu", "precision": "fp32"}, 0)):
+        said: list[str] = []
+        config = TrainConfig(max_updates=1, **settings)
+        train(tiny_tagger(), tiny_batches(4), TokenCrossEntropy(), config, say=said.append)
+        assert len(said) == expected and all(line.strip() for line in said)
