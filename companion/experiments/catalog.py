@@ -7,7 +7,18 @@ from types import ModuleType
 
 from companion.errors import ConfigError
 
-NAMES = ("default-recipe", "label-audit", "label-arms", "corpus-baselines", "originality", "saturation")
+NAMES = (
+    "default-recipe",
+    "label-audit",
+    "label-arms",
+    "corpus-baselines",
+    "originality",
+    "saturation",
+    "decay-against-l2",
+    "learning-rate-sweep",
+    "what-pretraining-buys",
+    "two-hundred-labels",
+)
 
 
 def find(name: str) -> ModuleType:
