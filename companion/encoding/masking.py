@@ -29,7 +29,7 @@ class Masking:
         ConfigError: a share is outside its range.
 
     Follows: Devlin et al. (2019), section 3.1 and appendix A.1.
-    Taught in: book/reference/micro-language
+    Taught in: book/foundations/a-bert-from-scratch
     """
 
     share: float = 0.15
@@ -71,7 +71,7 @@ def mask_row(
     How many pieces are chosen is the share of the row's real pieces, rounded up or down at random so that the share
     holds on average, and at least one.
 
-    Taught in: book/reference/micro-language
+    Taught in: book/foundations/a-bert-from-scratch
     """
     real = [place for place, piece in enumerate(row) if piece not in special]
     exact = masking.share * len(real)
@@ -96,7 +96,7 @@ class MaskedBatches(RowBatches):
         ConfigError: the tokenizer has no mask token, the batch size or the order is not one there is.
         DataError: there are no rows.
 
-    Taught in: book/reference/micro-language
+    Taught in: book/foundations/a-bert-from-scratch
     """
 
     def __init__(

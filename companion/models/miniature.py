@@ -99,7 +99,7 @@ def mini_encoder(
     Raises:
         ConfigError: a word twice, or a width that the heads do not divide.
 
-    Taught in: book/reference/micro-language
+    Taught in: book/foundations/a-bert-from-scratch
     """
     from transformers import BertConfig
 
@@ -124,7 +124,7 @@ def mini_encoder(
 def word_tokenizer(vocabulary: Sequence[str], *, max_length: int = 32) -> PreTrainedTokenizerFast:
     """A fast tokenizer that gives every listed word one piece, and `[UNK]` to all others.
 
-    Taught in: book/reference/micro-language
+    Taught in: book/foundations/a-bert-from-scratch
     """
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
@@ -141,7 +141,7 @@ def word_tokenizer(vocabulary: Sequence[str], *, max_length: int = 32) -> PreTra
 def save_mini(model: nn.Module, tokenizer: PreTrainedTokenizerFast, folder: str | Path) -> Path:
     """Write body (and head) as a transformers folder, which `load_encoder` and `AutoModel` open.
 
-    Taught in: book/reference/micro-language
+    Taught in: book/foundations/a-bert-from-scratch
     """
     from safetensors.torch import save_file
 

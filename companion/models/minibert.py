@@ -35,7 +35,7 @@ class Output:
 class Embeddings(nn.Module):
     """Word, place and segment, added up and normalised.
 
-    Taught in: book/reference/micro-language
+    Taught in: book/foundations/a-bert-from-scratch
     """
 
     def __init__(self, config: BertConfig) -> None:
@@ -55,7 +55,7 @@ class Embeddings(nn.Module):
 class SelfAttention(nn.Module):
     """Every position asks all others (query · key), and takes the weighted mean of what they offer (value).
 
-    Taught in: book/reference/micro-language
+    Taught in: book/foundations/a-bert-from-scratch
     """
 
     def __init__(self, config: BertConfig) -> None:
@@ -83,7 +83,7 @@ class SelfAttention(nn.Module):
 class AddAndNorm(nn.Module):
     """A linear layer whose result is added to what went in before, then normalised.
 
-    Taught in: book/reference/micro-language
+    Taught in: book/foundations/a-bert-from-scratch
     """
 
     def __init__(self, width: int, config: BertConfig) -> None:
@@ -99,7 +99,7 @@ class AddAndNorm(nn.Module):
 class Block(nn.Module):
     """Look around (attention), then think it over alone (two linear layers); each time add and normalise.
 
-    Taught in: book/reference/micro-language
+    Taught in: book/foundations/a-bert-from-scratch
     """
 
     def __init__(self, config: BertConfig) -> None:
@@ -120,7 +120,7 @@ class Block(nn.Module):
 class MiniBert(nn.Module):
     """The body: embeddings and a stack of blocks.
 
-    Taught in: book/reference/micro-language
+    Taught in: book/foundations/a-bert-from-scratch
     """
 
     base_model_prefix = "bert"
@@ -165,7 +165,7 @@ class MiniBert(nn.Module):
 class MiniBertForTokenClassification(nn.Module):
     """A label for every position.
 
-    Taught in: book/reference/micro-language
+    Taught in: book/foundations/a-bert-from-scratch
     """
 
     def __init__(self, body: MiniBert, labels: int) -> None:
@@ -189,7 +189,7 @@ class MiniBertForTokenClassification(nn.Module):
 class Transform(nn.Module):
     """What the head of masked-language training does to a hidden state before it is compared with every word.
 
-    Taught in: book/reference/micro-language
+    Taught in: book/foundations/a-bert-from-scratch
     """
 
     def __init__(self, config: BertConfig) -> None:
@@ -204,7 +204,7 @@ class Transform(nn.Module):
 class MiniBertForMaskedLM(nn.Module):
     """A word for every position: the scores are products with the word embeddings themselves (a *tied* head).
 
-    Taught in: book/reference/micro-language
+    Taught in: book/foundations/a-bert-from-scratch
     """
 
     def __init__(self, body: MiniBert) -> None:

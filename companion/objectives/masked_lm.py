@@ -20,7 +20,7 @@ class MaskedLMCrossEntropy(TokenCrossEntropy):
     the model can score chosen positions (`MiniBert` can), scores of the whole vocabulary are made for these alone.
 
     Follows: Devlin et al. (2019), section 3.1.
-    Taught in: book/reference/micro-language
+    Taught in: book/foundations/a-bert-from-scratch
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class CausalLMCrossEntropy(TokenCrossEntropy):
     and the padding. The first piece has nothing before it and is never predicted.
 
     Follows: Radford et al. (2019); the shift is that of transformers' causal heads.
-    Taught in: book/reference/micro-language
+    Taught in: book/foundations/a-bert-from-scratch
     """
 
     def __init__(self, *, part: str = "text", term: str = "causal_lm", weight: float = 1.0, **options: Any) -> None:

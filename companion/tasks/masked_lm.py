@@ -28,7 +28,7 @@ class MaskedLMTask:
     Raises:
         ConfigError: `max_length` does not fit the encoder, or a share is outside its range.
 
-    Taught in: book/reference/micro-language
+    Taught in: book/foundations/a-bert-from-scratch
     """
 
     name = "masked_lm"
@@ -76,7 +76,7 @@ class MaskedLMTask:
 class MaskedLMEvaluator:
     """Masked-language loss (nats per masked piece) and accuracy on fixed masks; independent of the batch size.
 
-    Taught in: book/reference/micro-language
+    Taught in: book/foundations/a-bert-from-scratch
     """
 
     metric = "masked_lm_loss"

@@ -39,7 +39,7 @@ def parameter_groups(named: Named, config: TrainConfig) -> list[dict[str, object
 
     Follows the rule of the original BERT and GPT-2 training code.
 
-    Taught in: book/walkthroughs/train-a-tagger
+    Taught in: book/foundations/optimisers
     """
     decayed = [parameter for _, parameter in named if parameter.dim() > 1]
     spared = [parameter for _, parameter in named if parameter.dim() <= 1]
@@ -69,7 +69,7 @@ def schedule_factor(step: int, total: int, *, schedule: str = "linear", warmup: 
 
     It rises in a straight line over the first `warmup` share of the steps, then falls to 0 just after the last one.
 
-    Taught in: book/walkthroughs/train-a-tagger
+    Taught in: book/foundations/optimisers
     """
     rising = round(warmup * total)
     if step < rising:
