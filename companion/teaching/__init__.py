@@ -1,7 +1,7 @@
 """What every chapter imports: claims, predictions, parity, shown source, figures, exercises.
 
 Verbs (`claim`, `predict`, `self_test`, `parity`, `show`, `check`) display at once and return nothing; nouns
-(`token_strip`, `tagged_sentence`, `label_table`, `derivation`, `logit_dragger`, `piece_explorer`,
+(`token_strip`, `attention_map`, `tagged_sentence`, `label_table`, `derivation`, `logit_dragger`, `piece_explorer`,
 `concept_map`, `Explore`) are pieces that a notebook
 displays when they stand last in a cell.
 """
@@ -12,6 +12,7 @@ from companion._lazy import attach
 
 if TYPE_CHECKING:
     from companion.teaching.agreement import parity as parity
+    from companion.teaching.attention import attention_map as attention_map
     from companion.teaching.claims import claim as claim
     from companion.teaching.concepts import concept_map as concept_map
     from companion.teaching.exercises import check as check
@@ -34,6 +35,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "agreement": ("parity",),
+        "attention": ("attention_map",),
         "claims": ("claim",),
         "concepts": ("concept_map",),
         "exercises": ("check",),

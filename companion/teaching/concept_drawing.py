@@ -24,7 +24,8 @@ WIDTH = 3 * COLUMN + 2 * GAP + 2 * EDGE
 MODEL = "pre-trained model"
 _CSS = """
 .ftc.ftc-map{padding:.7em .9em;border:1px solid var(--ftc-line);border-radius:.4em}
-.ftc.ftc-map svg{display:block;width:100%;max-width:28em;margin:0 auto;height:auto}
+.ftc.ftc-map .ftc-sheet{max-width:30em;margin:0 auto}
+.ftc.ftc-map svg{display:block;width:100%;height:auto}
 .ftc.ftc-map text{fill:var(--ftc-text);font-size:11px;font-family:inherit}
 .ftc.ftc-map .ftc-quiet{fill:var(--ftc-muted);font-size:10.5px}
 .ftc.ftc-map .ftc-head{font-weight:600}
@@ -41,10 +42,10 @@ _CSS = """
 .ftc.ftc-map dd{margin:0}
 """
 _CARD_CSS = """
-.ftc.ftc-card{padding:.6em .9em;border-radius:.4em;border-left:3px solid var(--ftc-accent)}
-.ftc.ftc-card p{margin:.1em 0}
-.ftc.ftc-card .ftc-name{font-weight:600}
-.ftc.ftc-card .ftc-quiet{color:var(--ftc-muted);font-size:.92em}
+.ftc.ftc-concept{padding:.6em .9em;border-radius:.4em;border-left:3px solid var(--ftc-accent)}
+.ftc.ftc-concept p{margin:.1em 0}
+.ftc.ftc-concept .ftc-name{font-weight:600}
+.ftc.ftc-concept .ftc-quiet{color:var(--ftc-muted);font-size:.92em}
 """
 
 
@@ -61,7 +62,7 @@ def card(concept: Concept, relations: Sequence[Relation]) -> Markup:
     body = "".join(f'<p class="ftc-quiet">{escape(line)}</p>' for line in lines[1:])
     return Markup(
         plain_text="\n".join([head, *lines]),
-        markup=f'<div class="ftc ftc-card">{style(_CARD_CSS)}<p class="ftc-name">{escape(head)}</p>'
+        markup=f'<div class="ftc ftc-concept">{style(_CARD_CSS)}<p class="ftc-name">{escape(head)}</p>'
         f"<p>{escape(lines[0])}</p>{body}</div>",
     )
 
@@ -80,7 +81,8 @@ def drawing(concepts: ConceptMap) -> str:
     relations = "".join(f"<li>{escape(relation)}</li>" for relation in concepts.relations)
     return (
         f'<div class="ftc ftc-map">{style(_CSS)}'
-        f'<svg viewBox="0 0 {WIDTH} {layout.height:g}" role="img" aria-label="{escape(said)}">{layout.svg()}</svg>'
+        f'<div class="ftc-sheet"><svg viewBox="0 0 {WIDTH} {layout.height:g}" role="img" aria-label="{escape(said)}">'
+        f"{layout.svg()}</svg></div>"
         f"{_folded(f'{len(concepts.concepts)} definitions', f'<dl>{definitions}</dl>')}"
         f"{_folded(f'{len(concepts.relations)} relations', f'<ul>{relations}</ul>')}</div>"
     )

@@ -71,9 +71,11 @@ class Diagram:
     """
 
     name: str
-    """The diagram's id: "D01"."""
-    title: str
-    """What it shows, and in which source document (counted from 0)."""
+    """What it shows: "learning paradigms"."""
+    id: str = ""
+    """Its number in the list of what the sources draw: "D01"."""
+    document: int | None = None
+    """In which of the five source documents it stands, counted from 1."""
     boxes: dict[str, tuple[str, str]]
     """The text of each box, by its letter, and the concept of the map that it stands for."""
     arrows: tuple[str, ...]
@@ -138,10 +140,10 @@ CONCEPTS: tuple[Concept, ...] = (
     ),
     *_methods(
         LABELLED, CE, "few",
-        ("frozen features", "特征提取", "Leaving the body as it is and training only a head on its output.", TAGGER),
+        ("feature extraction", "特征提取", "Leaving the body as it is and training only a head on its output.", TAGGER),
         ("parameter-efficient tuning", "参数高效微调", "Changing what the body computes by few numbers (PEFT).", ""),
-        ("adapters", "适配器微调", "Small trained layers between frozen ones.", ""),
-        ("LoRA", "低秩适配", "A trained low-rank update beside each frozen matrix.", ""),
+        ("adapter tuning", "适配器微调", "Training small layers that are set between frozen ones.", ""),
+        ("LoRA", "低秩适配", "Training a low-rank update beside each frozen matrix.", ""),
         ("BitFit", "偏置微调", "Training the biases only.", ""),
         ("prompt tuning", "提示微调", "Training vectors that stand before the input. Not prompting: it trains.", ""),
     ),
@@ -186,9 +188,9 @@ RELATIONS: tuple[Relation, ...] = tuple(
             ("fine-tuning", "transfer learning"),
             ("fine-tuning", "supervised learning"),
             ("few-shot fine-tuning", "fine-tuning"),
-            ("frozen features", "fine-tuning"),
+            ("feature extraction", "fine-tuning"),
             ("parameter-efficient tuning", "fine-tuning"),
-            ("adapters", "parameter-efficient tuning"),
+            ("adapter tuning", "parameter-efficient tuning"),
             ("LoRA", "parameter-efficient tuning"),
             ("BitFit", "parameter-efficient tuning"),
             ("prompt tuning", "parameter-efficient tuning"),
@@ -220,11 +222,12 @@ RELATIONS: tuple[Relation, ...] = tuple(
 )
 
 
-def _diagram(name: str, title: str, boxes: str, arrows: str) -> Diagram:
+def _diagram(name: str, id: str, document: int, boxes: str, arrows: str) -> Diagram:
     rows = (row.split("=") for row in boxes.split("; "))
     return Diagram(
         name=name,
-        title=title,
+        id=id,
+        document=document,
         boxes={letter: (text, concept) for letter, text, concept in rows},
         arrows=tuple(arrows.split()),
     )
@@ -232,8 +235,9 @@ def _diagram(name: str, title: str, boxes: str, arrows: str) -> Diagram:
 
 DIAGRAMS: tuple[Diagram, ...] = (
     _diagram(
+        "learning paradigms",
         "D01",
-        "learning paradigms, document 0",
+        1,
         "A=大规模语言模型=pre-trained model; B=预训练=pre-training; C=有监督微调=fine-tuning; D=提示学习=prompting; "
         "E=自监督学习=self-supervised learning; F=下游任务适配=downstream task; "
         "G=参数高效微调=parameter-efficient tuning; "
@@ -242,8 +246,9 @@ DIAGRAMS: tuple[Diagram, ...] = (
         "AB AC AD BE CF CG DH DI FJ FK HJ IJ JL LM MA",
     ),
     _diagram(
+        "large-model ecosystem",
         "D04",
-        "large-model ecosystem, document 1",
+        2,
         "A=大模型=pre-trained model; B=预训练=pre-training; C=微调=fine-tuning; D=全参数微调=full fine-tuning; "
         "E=参数高效微调=parameter-efficient tuning; F=提示学习=prompting; G=少样本学习=few-shot prompting; "
         "H=零样本学习=zero-shot prompting; I=迁移学习=transfer learning; J=持续学习=continual learning; "
@@ -251,15 +256,17 @@ DIAGRAMS: tuple[Diagram, ...] = (
         "AB BC CD CE AF FG FH AI IC IF AJ JK JL",
     ),
     _diagram(
+        "links between concepts",
         "D05",
-        "links between concepts, document 2",
+        3,
         "A=大语言模型=pre-trained model; B=预训练=pre-training; C=微调=fine-tuning; "
         "D=参数高效微调=parameter-efficient tuning; E=对抗训练=adversarial training; F=正则化=regularisation",
         "AB AC CD AE EC AF FC",
     ),
     _diagram(
+        "hybrid concept map",
         "D11",
-        "hybrid concept map, document 4",
+        5,
         "A=大语言模型=pre-trained model; B=预训练=pre-training; C=微调=fine-tuning; "
         "D=自监督学习=self-supervised learning; E=Fine-Tuning=fine-tuning; "
         "F=参数高效微调=parameter-efficient tuning; G=Mixed Fine-Tuning=hybrid fine-tuning; "

@@ -61,7 +61,7 @@ class ConceptMap(Piece):
     relations: tuple[Relation, ...]
     """How it hangs together."""
     diagrams: dict[str, Diagram] = field(default_factory=lambda: {diagram.name: diagram for diagram in DIAGRAMS})
-    """Diagrams of the source documents, by id, to compare with."""
+    """Diagrams of the source documents, by name, to compare with."""
 
     def __post_init__(self) -> None:
         names = [concept.name for concept in self.concepts]
@@ -152,7 +152,7 @@ class ConceptMap(Piece):
         return None
 
     def wrong_edges(self, diagram: str | Diagram) -> list[WrongArrow]:
-        """The arrows of a diagram, or of one of `diagrams` by id, into which no relation of the map can be read.
+        """The arrows of a diagram, or of one of `diagrams` by name, into which no relation of the map can be read.
 
         The arrows have no name, so any relation will do, in either direction. An arrow between two boxes that mean the
         same is wrong as well.
@@ -204,7 +204,8 @@ class ConceptMap(Piece):
 def concept_map(concepts: Sequence[Concept] = CONCEPTS, relations: Sequence[Relation] = RELATIONS) -> ConceptMap:
     """The map of pre-training, fine-tuning, prompting and their relatives; displayed, it draws itself.
 
-    Ask it with `.about(name)`, `.path(a, b)`, `.which(trainable="few")`, `.is_a(a, b)` and `.wrong_edges("D01")`.
+    Ask it with `.about(name)`, `.path(a, b)`, `.which(trainable="few")`, `.is_a(a, b)` and
+    `.wrong_edges("learning paradigms")`.
 
     Raises: ConfigError for concepts or relations that do not make a map.
     Taught in: book/foundations/what-fine-tuning-is
