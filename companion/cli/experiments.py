@@ -40,5 +40,13 @@ def run_experiment(name: str, profile: str, out: Path | None, *, as_json: bool) 
     cells = find(name).run(profile, out or data_root() / "records", say)
     numbers = sorted({key for cell in cells for key, value in cell.result.items() if isinstance(value, int | float)})
     shown = [key for key in ("entity_f1", "dev_entity_f1", "grid_accuracy") if key in numbers] or numbers[:3]
-    rows = [[cell.name, *[f"{cell.result[key]:.3f}" for key in shown], f"{cell.seconds:.0f} s"] for cell in cells]
+    # The cells of one experiment need not measure the same things: a majority guess has no dev score.
+    rows = [
+        [
+            cell.name,
+            *[f"{cell.result[key]:.3f}" if key in cell.result else "–" for key in shown],
+            f"{cell.seconds:.0f} s",
+        ]
+        for cell in cells
+    ]
     emit([dict(cell.result) for cell in cells], table([["cell", *shown, "time"], *rows]), as_json=as_json)
