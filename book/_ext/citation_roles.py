@@ -1,6 +1,6 @@
 """The bibliography as a list that assistive technology understands.
 
-Docutils marks its entries with `doc-biblioentry`, a role that ARIA has withdrawn, inside a `list`, whose children have to
+Docutils marks its entries with `doc-biblioentry`, a role that ARIA has withdrawn, inside a `list`, whose children must
 be items. Each entry becomes such an item.
 """
 
