@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,9 +15,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from tests.chromium import CHROMIUM, OPTIONS
+
 pytestmark = pytest.mark.browser
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 TOKEN = "lab-test"
 CELLS = (
     "from companion import load_encoder, teaching\nteaching.start()",
@@ -78,14 +78,11 @@ def lab(tmp_path_factory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def page(lab) -> Iterator:
     """The notebook with all of its cells run."""
-    executable = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if executable is None:
+    if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(
-            executable_path=executable, args=["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         page = chromium.new_page(viewport={"width": 1400, "height": 1800})
         page.set_default_timeout(120_000)
         page.goto(lab)

@@ -1,15 +1,11 @@
 """The attention map: what it says, what it refuses, and that its script says what Python says."""
 
-import html as html_library
-import json
-import shutil
-import subprocess
-
 import pytest
 import torch
 
 from companion.errors import ConfigError
 from companion.teaching import attention_map
+from tests.chromium import CHROMIUM, logged
 
 TOKENS = ["[CLS]", "vasodro", "."]
 HEADS = [
@@ -89,7 +85,6 @@ def test_the_start_is_one_of_the_tokens():
         attention_map(TOKENS, HEADS, start="vaso")
 
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVE = """<script>
 const roots = [...document.querySelectorAll(".ftc-attention")], root = roots[0], menu = root.querySelector("select");
 const rows = [...root.querySelectorAll("tbody tr")];
@@ -107,19 +102,7 @@ document.getElementById("log").textContent = JSON.stringify(log);
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine to run the piece's script")
 def test_the_script_says_what_python_says(tmp_path):
-    page = tmp_path / "page.html"
-    page.write_text(f"<!doctype html><meta charset=utf-8><body>{two_heads().html() * 2}{DRIVE}", encoding="utf-8")
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-    done = subprocess.run(
-        [*command, f"--user-data-dir={tmp_path}/u", "--dump-dom", page.as_uri()],
-        capture_output=True,
-        check=True,
-        encoding="utf-8",
-        timeout=120,
-    )
-    start, second, last, first, checked = json.loads(
-        html_library.unescape(done.stdout.split('<pre id="log">')[1].split("</pre>")[0])
-    )
+    start, second, last, first, checked = logged(f"{two_heads().html() * 2}{DRIVE}", tmp_path)
     assert start == [two_heads().text().splitlines()[-1], 1, "0.50 0.30 0.20 0.10 0.20 0.70 0.25 0.50 0.25"]
     assert second == [
         "Head 2: vasodro looks most at [CLS] (0.60), then at vasodro (0.20).",

@@ -1,6 +1,5 @@
 import json
 import math
-import shutil
 import subprocess
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from companion.errors import ConfigError
 from companion.teaching import Explore
 from companion.teaching.scales import linear, logarithmic, rounded
+from tests.chromium import CHROMIUM
 
 STEPS = [1, 2, 3]
 
@@ -163,7 +163,6 @@ def test_rounding_keeps_significant_digits_and_drops_what_is_not_finite():
     ]
 
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVE = """<script>
 const root = document.querySelector(".ftc-explore"), plot = root.querySelector(".ftc-plot");
 const state = () => [root.querySelector("output").textContent, root.querySelector(".ftc-sentence").textContent,

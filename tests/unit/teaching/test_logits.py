@@ -1,16 +1,12 @@
 """The logit dragger: the same numbers in Python, in the widget and in the page's own script."""
 
-import html as html_library
-import json
-import shutil
-import subprocess
-
 import pytest
 import torch
 
 from companion.errors import ConfigError
 from companion.teaching import logit_dragger
 from companion.teaching.logits import measures
+from tests.chromium import CHROMIUM, logged
 
 LABELS = ["O", "B-PER", "I-PER"]
 
@@ -93,7 +89,6 @@ def test_labels_are_escaped(outline, hostile):
     assert page.tags.count("script") == 1
 
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVE = """<script>
 const root = document.querySelector(".ftc-logits"), rows = [...root.querySelectorAll(".ftc-row")];
 const state = () => [root.querySelector(".ftc-sentence").textContent, ...rows.map((row) =>
@@ -109,19 +104,7 @@ document.getElementById("log").textContent = JSON.stringify(log);
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine to run the piece's script")
 def test_the_script_computes_what_python_computes(tmp_path):
-    page = tmp_path / "page.html"
-    page.write_text(f"<!doctype html><meta charset=utf-8><body>{dragger().html()}{DRIVE}", encoding="utf-8")
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-    done = subprocess.run(
-        [*command, f"--user-data-dir={tmp_path}/u", "--dump-dom", page.as_uri()],
-        capture_output=True,
-        check=True,
-        encoding="utf-8",
-        timeout=120,
-    )
-    start, dragged, regilded = json.loads(
-        html_library.unescape(done.stdout.split('<pre id="log">')[1].split("</pre>")[0])
-    )
+    start, dragged, regilded = logged(f"{dragger().html()}{DRIVE}", tmp_path)
     said = dragger().text().splitlines()
     assert start[0] == said[-1]
     assert start[1:] == ["0.786 +0.786  2.0", "0.175 −0.825 gold 0.5", "0.039 +0.039  −1.0"]

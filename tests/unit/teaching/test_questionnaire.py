@@ -1,15 +1,11 @@
 """The self-test: sound HTML, reasons without a script, and a count that follows first choices."""
 
-import html as html_library
-import json
-import shutil
-import subprocess
-
 import pytest
 
 from companion.errors import ConfigError
 from companion.teaching import self_test
 from companion.teaching.questionnaire import questionnaire
+from tests.chromium import CHROMIUM, logged
 
 QUESTIONS = {
     "vectors": [("`2 · 3`?", ["6", "5"], "6", "Twice three."), ("`1 · 1`?", ["2", "1"], "1", "Once one.")],
@@ -97,7 +93,6 @@ def test_an_incomplete_self_test_is_refused(questions, advice, onward, told):
         self_test(questions, advice=advice, onward=onward)
 
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVE = """<script>
 const root = document.querySelector(".ftc-questions"), radios = [...root.querySelectorAll("input")];
 const seen = (at) => [...root.querySelectorAll(at)].filter((e) => e.offsetParent !== null).map((e) => e.textContent);
@@ -114,17 +109,7 @@ document.getElementById("log").textContent = JSON.stringify(log);
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine to run the piece's script")
 def test_the_script_counts_first_choices_and_opens_advice(tmp_path):
-    page = tmp_path / "page.html"
-    page.write_text(f"<!doctype html><meta charset=utf-8><body>{asked().html()}{DRIVE}", encoding="utf-8")
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-    done = subprocess.run(
-        [*command, f"--user-data-dir={tmp_path}/u", "--dump-dom", page.as_uri()],
-        capture_output=True,
-        check=True,
-        encoding="utf-8",
-        timeout=120,
-    )
-    log = json.loads(html_library.unescape(done.stdout.split('<pre id="log">')[1].split("</pre>")[0]))
+    log = logged(f"{asked().html()}{DRIVE}", tmp_path)
     opening = ["Your first choice counts, and only this page sees it.", "", "", 0]
     assert log[0] == opening
     assert log[1] == ["1 of 3 answered, 0 right.", "vectors: read part one", "✗ It is 6. Twice three.", 1]
