@@ -2,8 +2,7 @@
 
 Verbs (`claim`, `predict`, `self_test`, `parity`, `show`, `check`) display at once and return nothing; nouns
 (`token_strip`, `attention_map`, `tagged_sentence`, `label_table`, `derivation`, `logit_dragger`, `piece_explorer`,
-`concept_map`, `Explore`) are pieces that a notebook
-displays when they stand last in a cell.
+`concept_map`, `Explore`) are pieces that a notebook displays when they stand last in a cell.
 """
 
 from typing import TYPE_CHECKING
