@@ -81,7 +81,11 @@ def write_manifest(root: Path) -> Path:
     Taught in: book/walkthroughs/train-a-tagger
     """
     target = root / NAME
-    target.write_text(json.dumps(manifest(root), indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+    document = manifest(root)
+    # One line for each file: short, and a diff shows what changed.
+    lines = ",\n".join(f"  {json.dumps(line, ensure_ascii=False)}" for line in document["files"])
+    text = f'{{\n "format": {document["format"]},\n "files": [\n{lines}\n ]\n}}\n'
+    target.write_text(text, encoding="utf-8", newline="\n")
     return target
 
 

@@ -87,7 +87,7 @@ def run_cells(
                 seconds=round(time.perf_counter() - start, 1),
             )
             partial = path.with_suffix(".partial")
-            partial.write_text(json.dumps(asdict(cell), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            partial.write_text(_as_text(cell), encoding="utf-8", newline="\n")
             partial.replace(path)
         done.append(validate_cell(path))
     return done
@@ -159,6 +159,12 @@ def validate_cell(path: Path) -> Cell:
             remedy="measure the cell again",
         )
     return cell
+
+
+def _as_text(cell: Cell) -> str:
+    """The cell as JSON, one line for each field: hundreds of cells travel with the book, and a diff reads well."""
+    fields = (f" {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in asdict(cell).items())
+    return "{\n" + ",\n".join(fields) + "\n}\n"
 
 
 def describe_environment() -> dict[str, str | int]:
