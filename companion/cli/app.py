@@ -38,7 +38,9 @@ def build_app() -> typer.Typer:
 def corpora(
     name: Annotated[str | None, typer.Argument(help="Describe this corpus: counts, types, overlaps, repairs.")] = None,
     report: Annotated[bool, typer.Option("--report", help="How good the book's own corpora are.")] = False,
-    retrain: Annotated[bool, typer.Option("--retrain", help="With --report: measure the models again.")] = False,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="With --report: measure the models again (about 20 minutes on two cores).")
+    ] = False,
     as_json: JSON = False,
 ) -> None:
     """List the corpora that have a name, describe one, or report on the book's own."""
