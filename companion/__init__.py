@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from companion.deployment.predictor import Predictor as Predictor
     from companion.deployment.predictor import load as load
     from companion.errors import CompanionError as CompanionError
+    from companion.evaluation.comparison import Comparison as Comparison
+    from companion.evaluation.comparison import compare as compare
     from companion.models.encoder import Encoder as Encoder
     from companion.models.encoder import load_encoder as load_encoder
     from companion.models.miniature import mini_encoder as mini_encoder
@@ -29,6 +31,11 @@ if TYPE_CHECKING:
     from companion.objectives.supervised import TokenCrossEntropy as TokenCrossEntropy
     from companion.recipes.supervised import FineTuned as FineTuned
     from companion.recipes.supervised import fine_tune as fine_tune
+    from companion.recipes.tuning import tune as tune
+    from companion.recipes.tuning_outcome import Tuned as Tuned
+    from companion.recipes.tuning_space import Choice as Choice
+    from companion.recipes.tuning_space import LogUniform as LogUniform
+    from companion.recipes.tuning_space import Uniform as Uniform
     from companion.tasks.masked_lm import MaskedLMTask as MaskedLMTask
     from companion.tasks.scoring import evaluate as evaluate
     from companion.tasks.texts import TextTask as TextTask
@@ -50,11 +57,15 @@ __getattr__, __dir__, __all__ = attach(
         "deployment.predictor": ("Predictor", "load"),
         "corpora.texts": ("Text", "TextCorpus"),
         "errors": ("CompanionError",),
+        "evaluation.comparison": ("Comparison", "compare"),
         "models.encoder": ("Encoder", "load_encoder"),
         "models.miniature": ("mini_encoder",),
         "objectives.masked_lm": ("CausalLMCrossEntropy", "MaskedLMCrossEntropy"),
         "objectives.supervised": ("TokenCrossEntropy",),
         "recipes.supervised": ("FineTuned", "fine_tune"),
+        "recipes.tuning": ("tune",),
+        "recipes.tuning_outcome": ("Tuned",),
+        "recipes.tuning_space": ("Choice", "LogUniform", "Uniform"),
         "tasks.masked_lm": ("MaskedLMTask",),
         "tasks.scoring": ("evaluate",),
         "tasks.texts": ("TextTask",),

@@ -1,4 +1,4 @@
-"""The command line: `companion corpora | train | evaluate | predict | export | experiments`."""
+"""The command line: `companion corpora | train | tune | evaluate | compare | predict | export | experiments`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ def main(arguments: list[str] | None = None) -> int:
     Nothing heavy is imported before a command needs it.
     """
     from companion.cli.app import build_app
+    from companion.cli.output import spoken_warnings
     from companion.errors import CompanionError
 
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        build_app()(args=arguments, prog_name="companion")
+        with spoken_warnings():
+            build_app()(args=arguments, prog_name="companion")
     except CompanionError as error:
         _report(error, as_json="--json" in arguments)
         return 1

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program.")]
 TRAIN_HELP = "A file of your own to train on: CoNLL, CSV, or JSONL (told by its ending, or by --format)."
+FORMAT_HELP = "auto, conll, csv, or jsonl."
+TASK_HELP = "tokens (words with tags), text (texts with labels), or auto: told by the columns."
 
 
 class Split(StrEnum):
@@ -30,7 +32,7 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for command in (corpora, train, evaluate, predict, export, experiments):
+    for command in (corpora, train, tune, evaluate, compare, predict, export, experiments):
         app.command()(command)
     return app
 
@@ -59,9 +61,17 @@ def train(
     train: Annotated[Path | None, typer.Option(help=TRAIN_HELP)] = None,
     dev: Annotated[Path | None, typer.Option(help="The file to choose the best weights with.")] = None,
     test: Annotated[Path | None, typer.Option(help="The file to evaluate on later.")] = None,
-    format: Annotated[str, typer.Option(help="auto, conll, csv, jsonl, or spans.")] = "auto",
+    format: Annotated[str, typer.Option(help=FORMAT_HELP)] = "auto",
+    task: Annotated[str, typer.Option(help=TASK_HELP)] = "auto",
     columns: Annotated[
-        str | None, typer.Option(help="Column names or numbers: word=token,tag=label,sentence=id; word=0,tag=3.")
+        str | None,
+        typer.Option(help="Names or numbers: text=review,label=stars; word=token,tag=label,sentence=id; word=0,tag=3."),
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Labels of a text: single, multi (joined by |), or regression (a number).")
+    ] = None,
+    pooling: Annotated[
+        str | None, typer.Option(help="What reads a text: mean of its pieces, or cls (opens with pipeline).")
     ] = None,
     scheme: Annotated[str, typer.Option(help="auto, IOB1, IOB2, or BIOES.")] = "auto",
     repair: Annotated[bool, typer.Option(help="Repair tags that break the scheme, and count them.")] = False,
@@ -79,18 +89,29 @@ def train(
     checkpoint_every: Annotated[
         int | None, typer.Option(help="Also save after this many updates; it is always saved at an epoch's end.")
     ] = None,
-    max_length: Annotated[int | None, typer.Option(help="Word pieces per window.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Word pieces per window, or of a text.")] = None,
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16, or fp16.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
     seed: Annotated[int, typer.Option(help="Decides the head's first weights, the order of rows, and dropout.")] = 0,
     tensorboard: Annotated[Path | None, typer.Option(help="Also write TensorBoard events to this folder.")] = None,
+    language: Annotated[str | None, typer.Option(help="For the model card: the language of your texts, en.")] = None,
+    licence: Annotated[str | None, typer.Option(help="For the model card: the model's licence, apache-2.0.")] = None,
     as_json: JSON = False,
 ) -> None:
-    """Train a tagger. The same command again resumes a run that was cut off, bit for bit."""
-    from companion.cli.train import Source, train_tagger
+    """Train a tagger or a text classifier. The same command again resumes a run that was cut off, bit for bit."""
+    from companion.cli.source import Source
+    from companion.cli.train import train_model
 
     source = Source(
-        corpus=corpus, train=train, dev=dev, test=test, format=format, columns=columns, scheme=scheme, repair=repair
+        corpus=corpus,
+        train=train,
+        dev=dev,
+        test=test,
+        format=format,
+        task=task,
+        columns=columns,
+        scheme=scheme,
+        repair=repair,
     )
     given = {
         "epochs": epochs,
@@ -99,16 +120,85 @@ def train(
         "patience": patience,
         "checkpoint_every": checkpoint_every,
     }
-    train_tagger(
+    train_model(
         source,
         out=out,
         model=model,
         method=method,
-        settings={name: value for name, value in given.items() if value is not None}
-        | {"precision": precision, "device": device, "seed": seed},
+        settings=_given(**given) | {"precision": precision, "device": device, "seed": seed},
+        task_options=_given(kind=kind, pooling=pooling, max_length=max_length),
         batch_size=batch_size,
-        max_length=max_length,
+        about=_given(language=language, licence=licence),
         tensorboard=tensorboard,
+        as_json=as_json,
+    )
+
+
+def tune(
+    out: Annotated[Path, typer.Option(help="The search folder: plan.json, study.db, search.json, the winner's model.")],
+    corpus: Annotated[str | None, typer.Option(help="A corpus by name (see: companion corpora).")] = None,
+    train: Annotated[Path | None, typer.Option(help=TRAIN_HELP)] = None,
+    dev: Annotated[Path | None, typer.Option(help="The file that chooses the settings.")] = None,
+    test: Annotated[Path | None, typer.Option(help="The file that is opened when the search has ended.")] = None,
+    format: Annotated[str, typer.Option(help=FORMAT_HELP)] = "auto",
+    task: Annotated[str, typer.Option(help=TASK_HELP)] = "auto",
+    columns: Annotated[str | None, typer.Option(help="As for train.")] = None,
+    kind: Annotated[str | None, typer.Option(help="As for train.")] = None,
+    pooling: Annotated[str | None, typer.Option(help="As for train.")] = None,
+    scheme: Annotated[str, typer.Option(help="auto, IOB1, IOB2, or BIOES.")] = "auto",
+    repair: Annotated[bool, typer.Option(help="Repair tags that break the scheme, and count them.")] = False,
+    space: Annotated[
+        str | None,
+        typer.Option(help="What is searched, such as learning_rate=1e-5..1e-3,epochs=2|4|8; by default a usual space."),
+    ] = None,
+    trials: Annotated[int | None, typer.Option(help="How many settings are tried: 20, or the whole grid.")] = None,
+    sampler: Annotated[str, typer.Option(help="tpe, random, or grid.")] = "tpe",
+    prune: Annotated[str, typer.Option(help="When a trial is given up early: median, halving, or none.")] = "median",
+    metric: Annotated[str | None, typer.Option(help="The dev score that decides; by default the task's own.")] = None,
+    repeat: Annotated[int, typer.Option(help="Train the winner's settings again with this many new seeds.")] = 0,
+    model: Annotated[str, typer.Option(help="As for train.")] = "offline",
+    method: Annotated[str, typer.Option(help="What is trained: full, head, or top:N layers.")] = "full",
+    epochs: Annotated[int | None, typer.Option(help="As for train, where the space leaves it out.")] = None,
+    max_updates: Annotated[int | None, typer.Option(help="Stop each trial after this many updates.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="As for train, where the space leaves it out.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Rows per update, where the space leaves it out.")] = 32,
+    max_length: Annotated[int | None, typer.Option(help="Word pieces per window, or of a text.")] = None,
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16, or fp16.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Decides the settings that are tried and each trial's training.")] = 0,
+    as_json: JSON = False,
+) -> None:
+    """Search settings on dev, then say how optimistic the winner's score is. The same command resumes a search."""
+    from companion.cli.source import Source
+    from companion.cli.tune import tune_settings
+
+    source = Source(
+        corpus=corpus,
+        train=train,
+        dev=dev,
+        test=test,
+        format=format,
+        task=task,
+        columns=columns,
+        scheme=scheme,
+        repair=repair,
+    )
+    given = {"epochs": epochs, "max_updates": max_updates, "learning_rate": learning_rate}
+    tune_settings(
+        source,
+        out=out,
+        space=space,
+        method=method,
+        settings=_given(**given) | {"precision": precision, "device": device},
+        task_options=_given(kind=kind, pooling=pooling, max_length=max_length),
+        trials=trials,
+        sampler=sampler,
+        prune=prune,
+        metric=metric,
+        repeat=repeat,
+        model=model,
+        batch_size=batch_size,
+        seed=seed,
         as_json=as_json,
     )
 
@@ -118,7 +208,7 @@ def evaluate(
     split: Annotated[Split, typer.Option(help="Which split of the run's own corpus.")] = Split.test,
     corpus: Annotated[str | None, typer.Option(help="Another corpus, by name.")] = None,
     data: Annotated[Path | None, typer.Option(help="Another labelled file.")] = None,
-    format: Annotated[str, typer.Option(help="auto, conll, csv, jsonl, or spans.")] = "auto",
+    format: Annotated[str, typer.Option(help=FORMAT_HELP)] = "auto",
     columns: Annotated[str | None, typer.Option(help="As for train.")] = None,
     scheme: Annotated[str, typer.Option(help="auto, IOB1, IOB2, or BIOES.")] = "auto",
     repair: Annotated[bool, typer.Option(help="Repair tags that break the scheme, and count them.")] = False,
@@ -126,12 +216,30 @@ def evaluate(
     errors: Annotated[int, typer.Option(help="Show this many sentences of each kind of error.")] = 0,
     as_json: JSON = False,
 ) -> None:
-    """Score a tagger by entity F1, with its 95 % interval, per type, and by kind of error."""
-    from companion.cli.evaluate import evaluate_tagger
-    from companion.cli.train import Source
+    """Score a tagger by entity F1, a classifier by accuracy and macro F1: 95 % intervals, each label, the errors."""
+    from companion.cli.evaluate import evaluate_model
+    from companion.cli.source import Source
 
     source = Source(corpus=corpus, train=data, format=format, columns=columns, scheme=scheme, repair=repair)
-    evaluate_tagger(folder, source, split=split.value, strict=not lenient, errors=errors, as_json=as_json)
+    evaluate_model(folder, source, split=split.value, strict=not lenient, errors=errors, as_json=as_json)
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="RUN_A", help="A run folder, or an exported model.")],
+    b: Annotated[Path, typer.Argument(metavar="RUN_B", help="Another one, for the same labels.")],
+    split: Annotated[Split, typer.Option(help="Which split of the runs' own corpus.")] = Split.test,
+    corpus: Annotated[str | None, typer.Option(help="Another corpus, by name.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Another labelled file.")] = None,
+    format: Annotated[str, typer.Option(help=FORMAT_HELP)] = "auto",
+    columns: Annotated[str | None, typer.Option(help="As for train.")] = None,
+    as_json: JSON = False,
+) -> None:
+    """Compare two runs on the same rows: both scores, the difference with its interval, a test, and one sentence."""
+    from companion.cli.compare import compare_runs
+    from companion.cli.source import Source
+
+    source = Source(corpus=corpus, train=data, format=format, columns=columns)
+    compare_runs(a, b, source, split=split.value, as_json=as_json)
 
 
 def predict(
@@ -170,3 +278,8 @@ def experiments(
         list_experiments(out, as_json=as_json)
     else:
         run_experiment(name, profile, out, as_json=as_json)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """The options that were given."""
+    return {name: value for name, value in options.items() if value is not None}

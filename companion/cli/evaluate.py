@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from companion.cli.output import emit, say
-from companion.cli.train import Source
-from companion.errors import ConfigError, DataError, ModelError
-from companion.recipes.supervised import MODEL_FOLDER, RUN_FILE
+from companion.cli.output import emit, plain, say
+from companion.cli.source import Source
+from companion.errors import ConfigError, DataError, ExportError, ModelError
+from companion.recipes.story import MODEL_FOLDER, add_result, read_story
+from companion.recipes.tuning_plan import data_digests
 
 if TYPE_CHECKING:
     from companion.corpora.records import Corpus, Sentence
+    from companion.corpora.texts import Text, TextCorpus
+    from companion.evaluation.classification import ClassificationReport
+    from companion.evaluation.report import EntityReport
+    from companion.tasks.texts import TextTask
     from companion.tasks.tokens import TokenTask
 
 
@@ -31,56 +36,116 @@ def model_folder(folder: Path) -> Path:
     raise ModelError("holds neither a run nor a model", file=folder, remedy="give the folder that train wrote to")
 
 
-def evaluate_tagger(folder: Path, source: Source, *, split: str, strict: bool, errors: int, as_json: bool) -> None:
-    """Print the report of a tagger on a split of its own corpus, of another one, or on a file.
+def evaluate_model(folder: Path, source: Source, *, split: str, strict: bool, errors: int, as_json: bool) -> None:
+    """Print the report of a tagger or classifier on a split of its own corpus, of another one, or on a file.
+
+    What a run scores on its own corpus is also put down in the run folder and in the card of its model.
 
     Raises:
-        ConfigError: there is nothing to evaluate on.
-        DataError: the data has entity types that the tagger does not know.
+        ConfigError: there is nothing to evaluate on, or an option does not fit the model.
+        DataError: the data has labels that the model does not know.
     """
+    from companion.deployment.predictor import load
     from companion.tasks.scoring import evaluate
-    from companion.tasks.tokens import TokenTask
 
-    task, model = TokenTask.load(model_folder(folder))
-    own = _own_corpus(folder)
+    predictor = load(model_folder(folder))
+    task = predictor.task
+    own = own_corpus(folder)
+    rows = rows_for(task, source, own, split)
+    options: dict[str, Any] = {}
+    if task.name == "tokens":
+        options = {"train": None if own is None else own.train, "strict": strict}
+    elif not strict:
+        raise ConfigError("--lenient is about entities, and this is a text classifier", remedy="leave it out")
+    report = evaluate(predictor.model, task, rows, **options)
+    if strict and own is not None and source.train is None and source.corpus is None:
+        _put_down(folder, own, split, report)
+    emit(report.to_dict(), str(report), as_json=as_json)
+    if errors and not as_json:
+        print_errors(report, rows, errors)
+
+
+def _put_down(folder: Path, own: Corpus | TextCorpus, split: str, report: Any) -> None:
+    """Keep the result in the run folder, unless the rows are not those that were there when it was trained."""
+    known = read_story(folder).get("data", {}).get("digests", {})
+    if known.get(split) not in (None, data_digests(own)[split]):
+        say(f"The {split} rows have changed since the run was trained, so the result is not put down in its folder.")
+        return
+    try:
+        add_result(folder, split, report)
+    except (OSError, ExportError) as error:
+        say(f"The result cannot be put down in the run folder: {error}")
+
+
+def rows_for(
+    task: TokenTask | TextTask, source: Source, own: Corpus | TextCorpus | None, split: str
+) -> Sequence[Sentence] | Sequence[Text]:
+    """What a model is measured on: a file, a split of a named corpus, or of the run's own.
+
+    Raises:
+        ConfigError: there is nothing, or no such split.
+        DataError: it is not what the model is for, or has labels that the model does not know.
+    """
     if source.train is not None:
-        sentences: Sequence[Sentence] = source.load_one()
+        rows = replace(source, task={"tokens": "tokens", "texts": "text"}[task.name]).load_one()
     else:
         corpus = source.load() if source.corpus is not None else own
         if corpus is None:
             raise ConfigError("there is nothing to evaluate on", remedy="give --data FILE or --corpus NAME")
         if split not in corpus.splits:
             raise ConfigError(f"no split {split!r} here", remedy=f"choose one of {', '.join(corpus.splits)}")
-        sentences = corpus.splits[split]
-    _check_types(task, sentences)
-    report = evaluate(model, task, sentences, train=None if own is None else own.train, strict=strict)
-    emit(report.to_dict(), str(report), as_json=as_json)
-    for kind in ("boundary", "type", "both", "missed", "spurious") if errors and not as_json else ():
-        for example in report.examples(kind, errors):
-            print(example)
+        rows = corpus.splits[split]
+    _check_labels(task, rows)
+    return rows
 
 
-def _own_corpus(folder: Path) -> Corpus | None:
-    """The corpus a run was trained on, if it can still be read: it tells seen names from new ones."""
-    path = folder / RUN_FILE
-    if not path.is_file():
+def own_corpus(folder: Path) -> Corpus | TextCorpus | None:
+    """The corpus a run was trained on, if it can still be read."""
+    origin = read_story(folder).get("origin")
+    if not origin:
         return None
     try:
-        origin = json.loads(path.read_text(encoding="utf-8"))["origin"]
         return Source(**origin).load()
-    except (ValueError, KeyError, TypeError):
+    except TypeError:
         return None
     except DataError as error:
-        say(f"The training data cannot be read, so names are not told apart: {error}")
+        say(f"The data of the run cannot be read: {error}")
         return None
 
 
-def _check_types(task: TokenTask, sentences: Sequence[Sentence]) -> None:
-    known = set(task.labels)
-    for sentence in sentences:
-        for tag in sentence.tags:
-            if tag not in known:
+def print_errors(
+    report: EntityReport | ClassificationReport, rows: Sequence[Sentence] | Sequence[Text], most: int
+) -> None:
+    """Print that many examples of each kind of error: of entities, or of the confusions that are most frequent."""
+    if hasattr(report, "examples"):
+        for kind in ("boundary", "type", "both", "missed", "spurious"):
+            for example in report.examples(kind, most):
+                print(example)
+    for gold, guess, number in report.confused() if hasattr(report, "confused") else ():
+        print(plain(f"\n{gold} → {guess} ({number:,})"))
+        pairs = zip(rows, report.gold, report.predicted, strict=True)
+        for row in [row for row, right, said in pairs if (right, said) == (gold, guess)][:most]:
+            print(plain(f"  {row.text}"))
+
+
+def _check_labels(task: TokenTask | TextTask, rows: Sequence[Sentence] | Sequence[Text]) -> None:
+    known, kind = set(task.labels), getattr(task.settings, "kind", "tags")
+    for row in rows:
+        if hasattr(row, "words") != (kind == "tags"):
+            wanted, there = ("tagged words", "labelled texts") if kind == "tags" else ("labelled texts", "tagged words")
+            raise DataError(
+                f"{row.source}: the model is for {wanted}, and these are {there}",
+                remedy="evaluate on data of its own kind",
+            )
+        for label in () if kind == "regression" else _labels_of(row, kind):
+            if label not in known:
                 raise DataError(
-                    f"{sentence.source}: the tagger does not know the label {tag}; it knows {', '.join(task.labels)}",
+                    f"{row.source}: the model does not know the label {label}; it knows {', '.join(task.labels)}",
                     remedy="evaluate on data with the same labels, or train with these",
                 )
+
+
+def _labels_of(row: Any, kind: str) -> Sequence[str]:
+    from companion.corpora.texts import label_parts
+
+    return row.tags if kind == "tags" else label_parts(row.label) if kind == "multi" else (row.label,)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -23,6 +26,14 @@ def emit(document: Any, text: str, *, as_json: bool) -> None:
 def say(line: str) -> None:
     """Tell a person something on standard error, where it cannot spoil the output."""
     print(plain(line), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def spoken_warnings() -> Iterator[None]:
+    """Say warnings as sentences, without the place in our code that gave them."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *where, **more: say(f"warning: {message}")
+        yield
 
 
 def table(rows: list[list[str]]) -> str:

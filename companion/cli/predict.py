@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from companion.cli.evaluate import model_folder
 from companion.cli.output import emit, plain, table
 from companion.errors import DataError, ExportError
+from companion.recipes.story import read_story
+from companion.tasks.card import write_card
 
 if TYPE_CHECKING:
     from companion.deployment.predictor import TextPredictor
@@ -62,7 +64,8 @@ def _print_labels(predictor: TextPredictor, texts: list[str], *, as_json: bool) 
             continue
         print(plain(text))
         if found is not None:
-            print(plain(f"  {found.label or 'no label'} ({found.score:.2f})" + (", cut" if found.cut else "")))
+            score = "" if predictor.task.settings.kind == "regression" else f" ({found.score:.2f})"
+            print(plain(f"  {found.label or 'no label'}{score}" + (", cut" if found.cut else "")))
         print()
 
 
@@ -80,9 +83,13 @@ def export_model(run: Path, folder: Path, *, as_json: bool) -> None:
         raise ExportError("is not empty", file=folder, remedy="name a new folder")
     try:
         shutil.copytree(source, folder, dirs_exist_ok=True)
+        if {"task_name", "data"} <= (story := read_story(run)).keys():
+            write_card(folder, story)
     except OSError as error:
         raise ExportError(f"cannot be written: {error}", file=folder, remedy="choose another folder") from error
-    usage = 'transformers.pipeline("token-classification", …)' if predictor.task.name == "tokens" else "companion.load"
+    pipeline = {"tokens": "token-classification", "texts": "text-classification"}[predictor.task.name]
+    pooled = getattr(predictor.task.settings, "pooling", None) == "mean"
+    usage = f'companion.load("{folder}")' if pooled else f'transformers.pipeline("{pipeline}", "{folder}")'
     text = f"{folder}: open it with {usage}"
     emit({"folder": str(folder), "labels": list(predictor.labels)}, text, as_json=as_json)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,107 +11,28 @@ from companion.errors import ConfigError
 
 if TYPE_CHECKING:
     from companion.adaptation.contract import Adaptation
-    from companion.corpora.records import Corpus, Sentence
+    from companion.cli.source import Source
+    from companion.corpora.records import Corpus
+    from companion.corpora.texts import TextCorpus
 
-FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-COLUMN_FIELDS = {
-    "conll": {"word": "word_column", "tag": "tag_column"},
-    "csv": {"word": "word", "tag": "tag", "sentence": "sentence"},
-    "jsonl": {"words": "words", "tags": "tags", "text": "text", "spans": "spans"},
+SCORES = {
+    "entity_f1": "entity F1",
+    "macro_f1": "macro F1",
+    "mean_squared_error": "mean squared error",
 }
+"""What chooses the best weights: of a tagger, a classifier, a regression."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Source:
-    """Where labelled sentences come from: the name of a corpus, or files and how to read them."""
-
-    corpus: str | None = None
-    """A corpus of the catalog."""
-    train: Path | str | None = None
-    """A file to train on, or the only file."""
-    dev: Path | str | None = None
-    """A file to choose the best weights with."""
-    test: Path | str | None = None
-    """A file to measure on."""
-    format: str = "auto"
-    """conll, csv or jsonl; "auto" goes by the ending."""
-    columns: str | None = None
-    """`word=token,tag=label,sentence=id`."""
-    scheme: str = "auto"
-    """The tag scheme of the files."""
-    repair: bool = False
-    """Whether broken tags are repaired and counted."""
-
-    def load(self) -> Corpus:
-        """The corpus.
-
-        Raises:
-            ConfigError: neither or both of a name and a file are given, or options do not fit.
-            DataError: the data cannot be read as asked.
-        """
-        from companion.corpora.catalog import load_corpus
-        from companion.corpora.records import Corpus
-
-        if (self.corpus is None) == (self.train is None):
-            raise ConfigError(
-                "the data is not named" if self.corpus is None else "both a corpus and a file are named",
-                remedy="give either --corpus NAME (see: companion corpora) or --train FILE",
-            )
-        if self.corpus is not None:
-            return load_corpus(self.corpus)
-        read = {"conll": Corpus.from_conll, "csv": Corpus.from_csv, "jsonl": Corpus.from_jsonl}[self._kind()]
-        return read(self.train, dev=self.dev, test=self.test, **self._options())
-
-    def load_one(self) -> Sequence[Sentence]:
-        """The sentences of the single file, all of them, unsplit.
-
-        Raises:
-            DataError: the file cannot be read as asked.
-        """
-        from companion.corpora.conll import read_conll
-        from companion.corpora.jsonl import read_jsonl
-        from companion.corpora.tables import read_csv
-
-        read = {"conll": read_conll, "csv": read_csv, "jsonl": read_jsonl}[self._kind()]
-        return read(self.train, **self._options())
-
-    def to_json(self) -> dict[str, Any]:
-        """The same source as JSON, its paths made absolute, so that the run can be evaluated from anywhere."""
-        paths = {
-            name: None if getattr(self, name) is None else str(Path(getattr(self, name)).resolve())
-            for name in ("train", "dev", "test")
-        }
-        return asdict(self) | paths
-
-    def _kind(self) -> str:
-        kind = FORMATS.get(Path(self.train or "").suffix.lower(), "conll") if self.format == "auto" else self.format
-        if kind not in COLUMN_FIELDS:
-            raise ConfigError(f"format is {kind!r}", remedy=f"choose auto, {', '.join(COLUMN_FIELDS)}")
-        return kind
-
-    def _options(self) -> dict[str, Any]:
-        fields, options = COLUMN_FIELDS[self._kind()], {}
-        for item in self.columns.split(",") if self.columns else ():
-            name, given, column = item.partition("=")
-            if not given or name.strip() not in fields or not column.strip():
-                raise ConfigError(
-                    f"--columns has {item!r}", remedy=f"write {','.join(f'{name}=…' for name in fields)} (what differs)"
-                )
-            options[fields[name.strip()]] = _column(column.strip(), self._kind())
-        if self.scheme != "auto":
-            options["scheme"] = self.scheme
-        return options | ({"invalid": "repair"} if self.repair else {})
-
-
-def train_tagger(
+def train_model(
     source: Source,
     *,
     out: Path,
     model: str,
     method: str,
     settings: dict[str, Any],
+    task_options: dict[str, Any],
     batch_size: int | None,
-    max_length: int | None,
+    about: dict[str, str],
     tensorboard: Path | None,
     as_json: bool,
 ) -> None:
@@ -127,56 +47,99 @@ def train_tagger(
     config = TrainConfig(**settings)
     adaptation = _adaptation(method)
     corpus = source.load()
-    say(corpus.describe())
+    say(describe_corpus(corpus, task_options.get("kind", "single")))
     log = None
     if tensorboard is not None:
         from companion.training.loggers import tensorboard_log
 
         log = tensorboard_log(tensorboard)
+    given = {"model": model, "method": method, **settings, **task_options, "batch_size": batch_size, **about}
     tuned = fine_tune(
         corpus,
         config,
         model=model,
         adaptation=adaptation,
-        task_options={} if max_length is None else {"max_length": max_length},
+        task_options=task_options,
         out=out,
         origin=source.to_json(),
+        command=command_line(source, given, out),
+        about=about,
         log=_narrate(log),
         say=say,
         **({} if batch_size is None else {"batch_size": batch_size}),
     )
     run, folder = tuned.run, out / MODEL_FOLDER
+    metric = next((name for name in SCORES if any(name in row for row in run.evaluations)), "entity_f1")
     document = {
         "run": str(out),
         "model": str(folder),
+        "task": tuned.task.name,
         "steps": run.steps,
         "best_step": run.best_step,
-        "dev_entity_f1": run.best_value,
+        f"dev_{metric}": run.best_value,
         "config": run.config.to_dict(),
         "reasons": run.reasons,
         "notes": list(run.notes),
     }
-    best = "no dev split, so the last weights" if run.best_value is None else f"dev entity F1 {run.best_value:.3f}"
+    best = "no dev split, so the last weights" if run.best_value is None else _score(metric, run.best_value)
+    piped = getattr(tuned.task.settings, "pooling", "cls") == "cls"
     lines = [
         f"{run.steps} updates; {best}{f' at update {run.best_step}' if run.best_step else ''}",
         *run.notes,
-        f"model    {folder}   (opens with transformers.pipeline)",
+        f"model    {folder}   (opens with {'transformers.pipeline' if piped else 'companion.load'})",
         f"measure  companion evaluate {out}",
         f'use      companion predict {out} "Your text."',
     ]
     emit(document, "\n".join(lines), as_json=as_json)
 
 
+def describe_corpus(corpus: Corpus | TextCorpus, kind: str) -> str:
+    """The corpus as a table for people; `kind` says how the labels of texts are to be read.
+
+    Raises:
+        ConfigError: there is no such kind.
+    """
+    from companion.corpora.texts import TextCorpus
+    from companion.tasks.targets import PROBLEMS
+
+    if kind not in PROBLEMS:
+        raise ConfigError(f"kind is {kind!r}", remedy=f"choose one of {', '.join(PROBLEMS)}")
+    return corpus.describe(kind) if isinstance(corpus, TextCorpus) else corpus.describe()
+
+
+def command_line(source: Source, given: dict[str, Any], out: Path) -> str:
+    """The command that repeats the run, with the names of files and folders and not where they lie."""
+    from companion.cli.source import Source
+    from companion.training.config import TrainConfig
+
+    usual = {**TrainConfig().to_dict(), "model": "offline", "method": "full"}
+    words = ["companion", "train"]
+    for name in ("corpus", "train", "dev", "test", "format", "task", "columns", "scheme", "repair"):
+        value = getattr(source, name)
+        if value != getattr(Source(), name):
+            value = Path(value).name if name in {"train", "dev", "test"} else value
+            words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+    for name, value in given.items():
+        if value is not None and value != usual.get(name):
+            value = Path(value).name if name == "model" and Path(value).exists() else value
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join([*words, "--out", out.resolve().name])
+
+
 def _narrate(log: Any) -> Any:
     """Say each evaluation on standard error, and pass everything on to a tracker."""
 
     def tell(step: int, values: dict[str, float]) -> None:
-        if "entity_f1" in values:
-            say(f"update {step}: dev entity F1 {values['entity_f1']:.3f}")
+        for name in SCORES.keys() & values.keys():
+            say(f"update {step}: {_score(name, values[name])}")
         if log is not None:
             log(step, values)
 
     return tell
+
+
+def _score(name: str, value: float) -> str:
+    return f"dev {SCORES[name]} {value:.3f}"
 
 
 def _adaptation(method: str) -> Adaptation:
@@ -188,14 +151,3 @@ def _adaptation(method: str) -> Adaptation:
     if method not in {"full", "head"}:
         raise ConfigError(f"method is {method!r}", remedy="choose full, head, or top:N with a number of layers")
     return Full() if method == "full" else HeadOnly()
-
-
-def _column(text: str, kind: str) -> str | int:
-    if kind != "conll":
-        return text
-    try:
-        return int(text)
-    except ValueError as error:
-        raise ConfigError(
-            f"a CoNLL file has no column {text!r}", remedy="number the columns from 0, -1 is the last"
-        ) from error

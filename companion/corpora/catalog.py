@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -12,6 +12,7 @@ from companion.corpora.files import from_conll
 from companion.corpora.location import data_root
 from companion.corpora.manifest import listed, verify_file
 from companion.corpora.public import PUBLIC_FILES
+from companion.corpora.publishers import read_banking, read_clinc, read_phrasebank
 from companion.corpora.records import SPLITS, Corpus
 from companion.corpora.texts import TextCorpus
 from companion.errors import DataError
@@ -43,13 +44,20 @@ class CatalogEntry:
     kind: str = "words"
     """"words" for tagged words (a `Corpus`), "texts" for labelled texts (a `TextCorpus`)."""
     files: Mapping[str, PublicFile] = field(default_factory=dict)
-    """The public files by split; a lone train file is split by rule. Empty for a corpus of this book."""
+    """The public files by split; a lone train file is split by rule, "whole" holds every split. Empty for a corpus of
+    this book."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """The options of `read_conll`, or of the reader of texts."""
+    reader: Callable[..., TextCorpus] | None = None
+    """What reads the files of a text corpus that has a form of its own; None reads CSV, or JSONL for the book's own."""
     sentences: Mapping[str, int] = field(default_factory=dict)
     """Sentences (or texts) of each file, as its publisher or a first count gives them."""
     entities: Mapping[str, int] = field(default_factory=dict)
     """Entities of each file, as read."""
+    language: str = "en"
+    """The ISO 639-1 code of its language."""
+    hub_name: str = ""
+    """The name of the same data on the Hugging Face Hub, where it is there."""
 
     @property
     def where(self) -> str:
@@ -109,11 +117,15 @@ def entries() -> tuple[CatalogEntry, ...]:
 
 
 @overload
-def load_corpus(name: Literal["helpdesk", "banking77"]) -> TextCorpus: ...
+def load_corpus(
+    name: Literal["helpdesk", "banking77", "clinc150", "financial-phrasebank", "newsroom-sentiment", "newsroom-topic"],
+) -> TextCorpus: ...
 @overload
 def load_corpus(name: str) -> Corpus: ...
 def load_corpus(name: str) -> Corpus | TextCorpus:
     """The named corpus, every file verified by its digest before it is read: words with tags, or texts with labels.
+
+    "newsroom-sentiment" and "newsroom-topic" are the sentences of Newsroom as texts, labelled by one of their facts.
 
     Raises:
         DataError: there is no such name, or a file is missing, altered or cannot be downloaded.
@@ -121,6 +133,9 @@ def load_corpus(name: str) -> Corpus | TextCorpus:
     Taught in: book/walkthroughs/train-a-tagger
     """
     entry = next((entry for entry in _ENTRIES if entry.name == name), None)
+    words, _, fact = name.rpartition("-")
+    if entry is None and any(entry.name == words and entry.kind == "words" for entry in _ENTRIES):
+        return load_corpus(words).texts(fact)
     if entry is None:
         raise DataError(
             f"no corpus is called {name!r}",
@@ -130,7 +145,7 @@ def load_corpus(name: str) -> Corpus | TextCorpus:
     about = {"name": name, "licence": entry.licence, "citation": entry.citation}
     if entry.kind == "words":
         return from_conll(**entry.paths(), **about, **dict(entry.options))
-    read = TextCorpus.from_csv if entry.files else TextCorpus.from_jsonl
+    read = entry.reader or (TextCorpus.from_csv if entry.files else TextCorpus.from_jsonl)
     return read(**entry.paths(), **about, **dict(entry.options))
 
 
@@ -141,6 +156,7 @@ def _crossner(domain: str, what: str, sentences: tuple[int, int, int], entities:
         licence="MIT",
         citation="Liu et al. (2021), CrossNER: Evaluating Cross-Domain Named Entity Recognition. AAAI.",
         files=PUBLIC_FILES[f"crossner-{domain}"],
+        hub_name="DFKI-SLT/cross_ner",
         options={"scheme": "IOB2"},
         sentences=dict(zip(SPLITS, sentences, strict=True)),
         entities=dict(zip(SPLITS, entities, strict=True)),
@@ -171,6 +187,7 @@ _ENTRIES = (
         citation="Derczynski, Nichols, van Erp and Limsopatham (2017), Results of the WNUT2017 Shared Task on Novel "
         "and Emerging Entity Recognition. W-NUT at EMNLP.",
         files=PUBLIC_FILES["wnut17"],
+        hub_name="leondz/wnut_17",
         options={"delimiter": "\t", "columns": 2, "scheme": "IOB2", "first_label": True},
         sentences={"train": 3394, "dev": 1009, "test": 1287},
         entities={"train": 1975, "dev": 836, "test": 1079},
@@ -192,6 +209,7 @@ _ENTRIES = (
         licence="CC BY-SA 4.0",
         citation=_UNER_CITATION,
         files=PUBLIC_FILES["uner-en-ewt"],
+        hub_name="universalner/universal_ner",
         options=UNER_OPTIONS,
         sentences={"train": 12543, "dev": 2001, "test": 2077},
         entities={"train": 7005, "dev": 966, "test": 1088},
@@ -202,6 +220,8 @@ _ENTRIES = (
         licence="CC BY-SA 4.0",
         citation=_UNER_CITATION,
         files=PUBLIC_FILES["uner-zh"],
+        language="zh",
+        hub_name="universalner/universal_ner",
         options=UNER_OPTIONS,
         sentences={"train": 3997, "dev": 500, "test": 500},
         entities={"train": 6118, "dev": 753, "test": 763},
@@ -214,8 +234,33 @@ _ENTRIES = (
         "Encoders. NLP for Conversational AI at ACL.",
         kind="texts",
         files=PUBLIC_FILES["banking77"],
-        options={"label": "category"},
+        hub_name="PolyAI/banking77",
+        reader=read_banking,
         sentences={"train": 10003, "test": 3080},
+    ),
+    CatalogEntry(
+        name="clinc150",
+        what="150 intents in ten domains and out-of-scope messages",
+        licence="CC BY 3.0",
+        citation="Larson et al. (2019), An Evaluation Dataset for Intent Classification and Out-of-Scope Prediction. "
+        "EMNLP-IJCNLP.",
+        kind="texts",
+        files=PUBLIC_FILES["clinc150"],
+        hub_name="clinc/clinc_oos",
+        reader=read_clinc,
+        sentences={"whole": 23700},
+    ),
+    CatalogEntry(
+        name="financial-phrasebank",
+        what="positive, neutral, negative; finance news, half of the annotators agree",
+        licence="CC BY-NC-SA 3.0",
+        citation="Malo, Sinha, Korhonen, Wallenius and Takala (2014), Good Debt or Bad Debt: Detecting Semantic "
+        "Orientations in Economic Texts. JASIST 65(4).",
+        kind="texts",
+        files=PUBLIC_FILES["financial-phrasebank"],
+        hub_name="takala/financial_phrasebank",
+        reader=read_phrasebank,
+        sentences={"whole": 4846},
     ),
     _crossner("ai", "artificial intelligence", (100, 350, 431), (532, 1549, 1809)),
     _crossner("literature", "literature", (100, 400, 416), (541, 2130, 2266)),

@@ -89,6 +89,22 @@ PUBLIC_FILES: dict[str, dict[str, PublicFile]] = {
             size=239_961,
         ),
     },
+    "clinc150": {
+        "whole": PublicFile(
+            path="clinc150/data_full.json",
+            url=f"{_RAW}/clinc/oos-eval/828f8093932c/data/data_full.json",
+            sha256="36923c3705a59e08fe9c3883d8bc2dd966ef93e22cb78ac41171782a698d56e0",
+            size=2_495_390,
+        ),
+    },
+    "financial-phrasebank": {
+        "whole": PublicFile(
+            path="financial_phrasebank/Sentences_50Agree.utf8-clean.txt",
+            url=f"{_RAW}/pkatwate/finBERT/5ca56265657f/Sentences_50Agree.utf8-clean.txt",
+            sha256="62bfa1a67f7b476a7e67fda3213d8d7f6890f5aaccdbc747c7555b94fc6cd171",
+            size=671_518,
+        ),
+    },
     "crossner-ai": {
         "train": PublicFile(
             path="crossner/ai/train.txt",

@@ -106,17 +106,26 @@ class TextCorpus:
             name=self.name, **kept, notes=(*self.notes, note), licence=self.licence, citation=self.citation
         )
 
-    def describe(self) -> str:
-        """A text table: how often each label occurs in each split, and what should be known."""
-        counts = {name: Counter(text.label for text in part) for name, part in self.splits.items()}
-        width = max(len("label"), *map(len, self.labels))
-        lines = [" ".join([f"{'label':{width}}", *(f"{name:>7}" for name in counts)])]
-        for label in self.labels:
+    def describe(self, kind: str = "single") -> str:
+        """A text table: how often each label occurs in each split, and what should be known.
+
+        `kind` is that of `TextTask`: "multi" counts the labels of a text one by one, "regression" none.
+        """
+        read = {"single": lambda label: (label,), "multi": label_parts, "regression": lambda label: ()}[kind]
+        counts = {
+            name: Counter(label for text in part for label in read(text.label)) for name, part in self.splits.items()
+        }
+        labels = sorted({label for found in counts.values() for label in found})
+        width = max(len("label"), *map(len, labels)) if labels else len("texts")
+        lines = [" ".join([f"{'label' if labels else '':{width}}", *(f"{name:>7}" for name in counts)])]
+        for label in labels:
             lines.append(" ".join([f"{label:{width}}", *(f"{found[label]:>7,}" for found in counts.values())]))
-        lines.append(" ".join([f"{'all':{width}}", *(f"{found.total():>7,}" for found in counts.values())]))
+        total = "all" if kind == "single" else "texts"
+        lines.append(" ".join([f"{total:{width}}", *(f"{len(part):>7,}" for part in self.splits.values())]))
         lines += [f"note: {note}" for note in self.notes]
         known = counts.get("train", Counter())
-        lines += [f"warning: {label} never occurs in train" for label in self.labels if not known[label]]
+        unknown = (label for label in labels if not known[label])
+        lines += [f"warning: {label} never occurs in train, so it cannot be learned" for label in unknown]
         held = {text.text for text in self.train}
         for name in SPLITS[1:]:
             if again := sum(text.text in held for text in getattr(self, name)):
@@ -134,9 +143,10 @@ class TextCorpus:
         label: str = "label",
         delimiter: str | None = None,
         encoding: str = "utf-8",
+        split: bool = True,
         **about: str,
     ) -> TextCorpus:
-        """Read CSV files with one text per row and named columns; a lone file is split by rule.
+        """Read CSV files with one text per row and named columns; a lone file is split by rule, or kept whole.
 
         `about` may give `name`, `licence` and `citation`; further columns become facts of the text.
 
@@ -149,7 +159,7 @@ class TextCorpus:
             for line, row in named_rows(content, (text, label), delimiter=delimiter, path=path):
                 yield _text(row, text, label, path, line)
 
-        return _corpus(read, train, dev, test, about)
+        return _corpus(read, train, dev, test, split, about)
 
     @classmethod
     def from_jsonl(
@@ -161,9 +171,10 @@ class TextCorpus:
         text: str = "text",
         label: str = "label",
         encoding: str = "utf-8",
+        split: bool = True,
         **about: str,
     ) -> TextCorpus:
-        """Read JSONL files with one object per line; a lone file is split by rule.
+        """Read JSONL files with one object per line; a lone file is split by rule, or kept whole.
 
         A label is text, a number, or a list of labels, which are joined by `|`.
 
@@ -177,7 +188,7 @@ class TextCorpus:
                     raise DataError("not a JSON object", file=path, line=line, remedy='Write {"text": …, "label": …}.')
                 yield _text(record, text, label, path, line)
 
-        return _corpus(read, train, dev, test, about)
+        return _corpus(read, train, dev, test, split, about)
 
 
 def texts_of(corpus: Corpus, field: str) -> TextCorpus:
@@ -229,17 +240,20 @@ def _label(value: object) -> object:
     return json.dumps(value) if isinstance(value, int | float) else value
 
 
-def _corpus(read, train, dev, test, about: Mapping[str, str]) -> TextCorpus:
+def _corpus(read, train, dev, test, split: bool, about: Mapping[str, str]) -> TextCorpus:
     unknown = set(about) - {"name", "licence", "citation"}
     if unknown:
         raise ConfigError(f"unknown option {min(unknown)!r}", remedy="Give name, licence or citation.")
     given = {part: Path(path) for part, path in zip(SPLITS, (train, dev, test), strict=True) if path is not None}
     parts: dict[str, Sequence[Text]] = {part: tuple(_filled(read(path), path)) for part, path in given.items()}
     notes: tuple[str, ...] = ()
-    if list(parts) == ["train"]:
+    if list(parts) == ["train"] and split:
         whole = parts["train"]
         parts = {split: tuple(text for text in whole if place_of(text.text, SHARES) == split) for split in SPLITS}
         notes = ("split by rule: 80/10/10 by a hash of each text (seed 0); rows that are added move no other row",)
+        notes += tuple(
+            f"split by rule: {name} is empty, because the file is small" for name in parts if not parts[name]
+        )
         if not parts["train"]:
             raise DataError(
                 "the rule puts no text into train", file=given["train"], remedy="Pass dev= and test= files."

@@ -37,6 +37,10 @@ class ClassificationReport:
     """`{gold: {predicted: texts}}`, without zeros; empty where a text may have several labels."""
     texts: int
     """How many texts."""
+    gold: tuple[str | frozenset[str], ...]
+    """The right label of each text, or the set of its labels, for tests that pair two systems."""
+    predicted: tuple[str | frozenset[str], ...]
+    """What was predicted for each text."""
 
     @property
     def micro(self) -> Counts:
@@ -159,7 +163,7 @@ def score_labels(
         )
     truths, guesses = ([{row} if single else set(row) for row in rows] for rows in (gold, predicted))
     classes = sorted({label for row in (*truths, *guesses) for label in row})
-    truth, guess = (np.array([[name in row for name in classes] for row in rows], bool) for rows in (truths, guesses))
+    truth, guess = (indicators(rows, classes) for rows in (truths, guesses))
     correct = truth & guess
     sums = [part.sum(0) for part in (correct, guess, truth)]
     per_class = {
@@ -174,29 +178,64 @@ def score_labels(
             name: {other: int(number) for other, number in zip(classes, row, strict=True) if number}
             for name, row in zip(classes, matrix, strict=True)
         }
+    kept_gold, kept_predicted = (
+        tuple(row if isinstance(row, str) else frozenset(row) for row in rows) for rows in (gold, predicted)
+    )
     return ClassificationReport(
-        accuracy=accuracy, macro_f1=macro, per_class=per_class, confusion=confusion, texts=len(gold)
+        accuracy=accuracy,
+        macro_f1=macro,
+        per_class=per_class,
+        confusion=confusion,
+        texts=len(gold),
+        gold=kept_gold,
+        predicted=kept_predicted,
     )
 
 
-def _intervals(truth: np.ndarray, guess: np.ndarray, resamples: int, seed: int) -> list[Interval]:
-    """Bootstrap intervals of accuracy and macro F1; a row holds what one text adds to the counts of each class."""
+def indicators(rows: Sequence[str | Collection[str]], classes: Sequence[str]) -> np.ndarray:
+    """Which of the classes each text has, shape [texts, classes].
+
+    Taught in: book/walkthroughs/honest-experiments
+    """
+    return np.array([[name == row if isinstance(row, str) else name in row for name in classes] for row in rows], bool)
+
+
+def label_counts(truth: np.ndarray, guess: np.ndarray) -> np.ndarray:
+    """What each text adds to the counts: correct, predicted and gold of each class, then all right, and one text.
+
+    `truth` and `guess` are `indicators`; the shape is [texts, 3 · classes + 2].
+
+    Taught in: book/walkthroughs/honest-experiments
+    """
     right = (truth == guess).all(1, keepdims=True)
-    rows = np.concatenate([truth & guess, guess, truth, right, np.ones_like(right)], axis=1).astype(np.float64)
-    classes = truth.shape[1]
+    return np.concatenate([truth & guess, guess, truth, right, np.ones_like(right)], axis=1).astype(np.float64)
 
-    def accuracy(sums: np.ndarray) -> np.ndarray:
-        return sums[:, -2] / sums[:, -1]
 
-    def macro_f1(sums: np.ndarray) -> np.ndarray:
-        found, said, there = (sums[:, part * classes : (part + 1) * classes] for part in range(3))
-        both = said + there
-        f1 = np.divide(2 * found, both, out=np.zeros_like(both), where=both > 0)
-        # A class that a resample happens to hold nowhere is no class of this resample.
-        present = (both > 0).sum(-1)
-        return np.divide(f1.sum(-1), present, out=np.full(len(sums), np.nan), where=present > 0)
+def accuracy_of(sums: np.ndarray) -> np.ndarray:
+    """The accuracy of each row of summed `label_counts`.
 
-    return [bootstrap_interval(statistic, rows, resamples=resamples, seed=seed) for statistic in (accuracy, macro_f1)]
+    Taught in: book/walkthroughs/honest-experiments
+    """
+    return sums[:, -2] / sums[:, -1]
+
+
+def macro_f1_of(sums: np.ndarray) -> np.ndarray:
+    """The macro F1 of each row of summed `label_counts`; NaN where no text has a class.
+
+    Taught in: book/walkthroughs/honest-experiments
+    """
+    found, said, there = np.split(sums[:, :-2], 3, axis=1)
+    both = said + there
+    f1 = np.divide(2 * found, both, out=np.zeros_like(both), where=both > 0)
+    # A class that a resample happens to hold nowhere is no class of this resample.
+    present = (both > 0).sum(-1)
+    return np.divide(f1.sum(-1), present, out=np.full(len(sums), np.nan), where=present > 0)
+
+
+def _intervals(truth: np.ndarray, guess: np.ndarray, resamples: int, seed: int) -> list[Interval]:
+    """Bootstrap intervals of accuracy and macro F1."""
+    rows = label_counts(truth, guess)
+    return [bootstrap_interval(score, rows, resamples=resamples, seed=seed) for score in (accuracy_of, macro_f1_of)]
 
 
 def _number(value: float | None) -> str:

@@ -30,6 +30,10 @@ class RegressionReport:
     """Pearson's r; undefined where all gold or all predicted numbers are the same."""
     texts: int
     """How many texts."""
+    gold: tuple[float, ...]
+    """The right number of each text, for tests that pair two systems."""
+    predicted: tuple[float, ...]
+    """What was predicted for each text."""
 
     def to_dict(self) -> dict[str, Any]:
         """The scores as JSON-ready values; an undefined one is None."""
@@ -70,7 +74,12 @@ def score_numbers(
     rows = np.stack([np.ones_like(x), (x - y) ** 2, np.abs(x - y), a, b, a * a, b * b, a * b], axis=1)
     statistics = (lambda sums: sums[:, 1] / sums[:, 0], lambda sums: sums[:, 2] / sums[:, 0], _correlation)
     intervals = [bootstrap_interval(statistic, rows, resamples=bootstrap, seed=seed) for statistic in statistics]
-    return RegressionReport(**dict(zip(NUMBERS, intervals, strict=True)), texts=len(gold))
+    return RegressionReport(
+        **dict(zip(NUMBERS, intervals, strict=True)),
+        texts=len(gold),
+        gold=tuple(x.tolist()),
+        predicted=tuple(y.tolist()),
+    )
 
 
 def _correlation(sums: np.ndarray) -> np.ndarray:

@@ -18,6 +18,8 @@ NAMES = (
     "learning-rate-sweep",
     "what-pretraining-buys",
     "two-hundred-labels",
+    "search-table",
+    "stopping-noise",
 )
 
 

@@ -50,6 +50,19 @@ class Encoder:
             body = AutoModel.from_config(self.config)
         return sum(parameter.numel() for parameter in body.parameters())
 
+    @property
+    def hub_name(self) -> str | None:
+        """Its name on the Hub; None for a local folder."""
+        if self.name == OFFLINE:
+            return HUB_NAME
+        return None if Path(self.location).is_dir() else self.name
+
+    @property
+    def uncased(self) -> bool:
+        """Whether the tokenizer turns capital letters into small ones, so that the model cannot tell them apart."""
+        normalizer = self.tokenizer.backend_tokenizer.normalizer
+        return normalizer is not None and normalizer.normalize_str("A") == "a"
+
     def model_with_head(self, kind: str, *, seed: int, new_head: bool = True, **config: Any) -> PreTrainedModel:
         """A fresh copy of the pre-trained body with a new head of a `transformers` Auto class.
 

@@ -2,4 +2,12 @@
 
 from companion._lazy import attach
 
-__getattr__, __dir__, __all__ = attach(__name__, {"supervised": ("FineTuned", "fine_tune")})
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "supervised": ("FineTuned", "fine_tune"),
+        "tuning": ("tune",),
+        "tuning_outcome": ("Optimism", "Trial", "Tuned"),
+        "tuning_space": ("Choice", "LogUniform", "Uniform", "default_space", "read_space"),
+    },
+)

@@ -1,8 +1,7 @@
-"""Fine-tune a tagger in one call: corpus, encoder, task, loop, evaluation, export."""
+"""Fine-tune a tagger or a text classifier in one call: corpus, encoder, task, loop, evaluation, export."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,51 +9,91 @@ from typing import TYPE_CHECKING, Any
 
 from companion.adaptation.apply import adapt
 from companion.adaptation.methods import Full
-from companion.errors import ConfigError
+from companion.corpora.texts import TextCorpus
+from companion.errors import ConfigError, DataError
 from companion.models.encoder import OFFLINE, load_encoder
+from companion.recipes.story import MODEL_FOLDER, add_result, publish, result_of, tell
+from companion.tasks.scoring import evaluate
+from companion.tasks.texts import TextTask
 from companion.tasks.tokens import TokenTask
-from companion.training.checkpoint import write_json
 from companion.training.config import TrainConfig
 from companion.training.loop import train
 
 if TYPE_CHECKING:
     from companion.adaptation.contract import Adaptation
     from companion.corpora.records import Corpus
+    from companion.evaluation.classification import ClassificationReport
+    from companion.evaluation.regression import RegressionReport
     from companion.evaluation.report import EntityReport
+    from companion.models.encoder import Encoder
     from companion.training.outcome import Run
-
-MODEL_FOLDER = "model"
-RUN_FILE = "run.json"
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FineTuned:
-    """A fine-tuned tagger with everything it was made from."""
+    """A fine-tuned tagger or text classifier with everything it was made from."""
 
     run: Run
     """The run; `run.model` holds the best weights."""
-    task: TokenTask
-    """The task: labels, encoder, windows."""
-    corpus: Corpus
+    task: TokenTask | TextTask
+    """The task: labels, encoder, how rows are made."""
+    corpus: Corpus | TextCorpus
     """What it was trained on."""
     folder: Path | None = None
     """The run folder, with the exported model in `model/`."""
 
-    def evaluate(self, split: str = "test", **options: Any) -> EntityReport:
-        """The report on a split, with names seen in training told apart from new ones.
+    def evaluate(self, split: str = "test", **options: Any) -> EntityReport | ClassificationReport | RegressionReport:
+        """The report on a split; for a tagger, with names seen in training told apart from new ones.
+
+        With a run folder and the usual options, it is also put down in `run.json` and in the model's card.
 
         Raises:
             ConfigError: the corpus has no such split.
         """
-        from companion.tasks.scoring import evaluate
-
         if split not in self.corpus.splits:
             raise ConfigError(f"no split {split!r}", remedy=f"choose one of {', '.join(self.corpus.splits)}")
-        return evaluate(self.run.model, self.task, self.corpus.splits[split], train=self.corpus.train, **options)
+        usual = not options
+        if self.task.name == "tokens":
+            options = {"train": self.corpus.train, **options}
+        report = evaluate(self.run.model, self.task, self.corpus.splits[split], **options)
+        if usual and self.folder is not None:
+            add_result(self.folder, split, report)
+        return report
+
+
+def make_task(
+    corpus: Corpus | TextCorpus, encoder: Encoder, options: Mapping[str, Any] | None = None
+) -> TokenTask | TextTask:
+    """The task that a corpus asks for: tagging for tagged words, classification (or regression) for labelled texts.
+
+    Raises:
+        DataError: every text has the same label, or every word the tag O.
+        ConfigError: an option that the task does not have, or cannot use.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
+    options = dict(options or {})
+    kind = TextTask if isinstance(corpus, TextCorpus) else TokenTask
+    labels = corpus.labels
+    if kind is TextTask and options.get("kind") == "regression":
+        labels = ("number",)
+    elif kind is TextTask and options.get("kind", "single") == "single" and len(labels) == 1:
+        raise DataError(
+            f"{corpus.name}: every text has the same label, {labels[0]!r}",
+            remedy="give texts with two labels or more; there is nothing else to learn to tell apart",
+        )
+    elif kind is TokenTask and len(labels) == 1:
+        raise DataError(f"{corpus.name}: every word has the tag O", remedy="check the column of the tags")
+    known = {"policy", "overlap"} if kind is TokenTask else {"kind", "pooling"}
+    known |= {"max_length", "class_weights", "label_smoothing"}
+    for name in options:
+        if name not in known:
+            what = "a corpus of labelled texts" if kind is TextTask else "a corpus of tagged words"
+            raise ConfigError(f"{what} has no use for {name}", remedy=f"choose among {', '.join(sorted(known))}")
+    return kind(labels, encoder, **options)
 
 
 def fine_tune(
-    corpus: Corpus | str,
+    corpus: Corpus | TextCorpus | str,
     config: TrainConfig | None = None,
     *,
     model: str = OFFLINE,
@@ -64,13 +103,19 @@ def fine_tune(
     task_options: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
     origin: Mapping[str, Any] | None = None,
+    command: str | None = None,
+    about: Mapping[str, str] | None = None,
     log: Callable[[int, Mapping[str, float]], None] | None = None,
     say: Callable[[str], None] = print,
 ) -> FineTuned:
-    """Fine-tune a tagger on a corpus (or the name of one in the catalog) and keep its best weights by entity F1 on dev.
+    """Fine-tune on a corpus (or the name of one in the catalog) and keep the best weights by the task's score on dev.
+
+    Tagged words make a tagger, chosen by entity F1; labelled texts a classifier, chosen by macro F1
+    (`task_options={"kind": "regression"}`: by squared error). `task_options` are those of `TokenTask` and `TextTask`.
 
     With `out`, the run is checkpointed there and the same call resumes it; in the end the folder holds `model/`, a
-    plain transformers folder, and `run.json`, which says how it came about (`origin` is stored there as it is).
+    transformers folder with a model card, and `run.json`, which says how it came about. `origin` and `command` are
+    stored there as they are; `about` gives the card what only you know: `{"language": "de", "licence": "mit"}`.
 
     Raises:
         DataError, ModelError, ConfigError, CheckpointError: what is asked for cannot be read, opened, or done.
@@ -81,41 +126,33 @@ def fine_tune(
     if isinstance(corpus, str):
         from companion.corpora import load_corpus
 
+        origin = origin or {"corpus": corpus}
         corpus = load_corpus(corpus)
-    task = TokenTask(corpus.labels, load_encoder(model), **(task_options or {}))
-    batches = task.batches(corpus.train, batch_size=batch_size, order=order)
+    task = make_task(corpus, load_encoder(model), task_options)
+    evaluator = task.evaluator(corpus.dev) if len(corpus.dev) else None
     run = train(
         adapt(task.model(seed=config.seed), adaptation or Full()),
-        batches,
+        task.batches(corpus.train, batch_size=batch_size, order=order),
         task.objective,
         config,
-        evaluate=task.evaluator(corpus.dev) if len(corpus.dev) else None,
+        evaluate=evaluator,
         run_dir=out,
         log=log,
         say=say,
     )
-    folder = None if out is None else Path(out)
-    if folder is not None:
-        run.export(folder / MODEL_FOLDER)
-        write_json(folder / RUN_FILE, _describe(run, task, corpus, batch_size, order, origin or {}))
+    if out is None:
+        return FineTuned(run=run, task=task, corpus=corpus)
+    folder = Path(out)
+    run.export(folder / MODEL_FOLDER)
+    story = tell(
+        run,
+        task,
+        corpus,
+        config,
+        metric=config.metric or getattr(evaluator, "metric", None),
+        batches={"batch_size": batch_size, "order": order},
+        about=about or {},
+    )
+    results = {} if evaluator is None else {"dev": result_of(evaluator.report(run.model))}
+    publish(folder, {**story, "origin": dict(origin or {}), "command": command, "results": results})
     return FineTuned(run=run, task=task, corpus=corpus, folder=folder)
-
-
-def _describe(
-    run: Run, task: TokenTask, corpus: Corpus, batch_size: int, order: str, origin: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        "corpus": corpus.name,
-        "origin": dict(origin),
-        "encoder": task.encoder.name,
-        "encoder_digest": task.encoder.digest,
-        "labels": list(task.labels),
-        "task": dataclasses.asdict(task.settings),
-        "config": run.config.to_dict() | {"batch_size": batch_size, "order": order},
-        "reasons": run.reasons,
-        "steps": run.steps,
-        "best_step": run.best_step,
-        "dev": {} if run.best_value is None else {"entity_f1": run.best_value},
-        "evaluations": run.evaluations,
-        "notes": list(run.notes),
-    }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import ConfigError, ExportError, ModelError
+from companion.tasks.card import describe_task, write_card
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,44 +20,6 @@ if TYPE_CHECKING:
     from companion.tasks.tokens import TokenTask
 
 SETTINGS_FILE = "companion.json"
-
-CARD = """---
-library_name: transformers
-pipeline_tag: token-classification
----
-# A named-entity tagger
-
-Fine-tuned from `{encoder}` with [finetuning-companion](https://github.com/finetuning-companion/finetuning-companion)
-{version}. Labels: {labels}.
-
-```python
-from transformers import pipeline
-
-tagger = pipeline("token-classification", "{folder}", aggregation_strategy="first")
-```
-
-Sentences longer than {max_length} word pieces are windowed by `companion.load("{folder}")`; the pipeline cuts them off
-unless it is given a `stride`.
-"""
-
-
-TEXT_CARD = """---
-library_name: transformers
-pipeline_tag: text-classification
----
-# A text classifier
-
-Fine-tuned from `{encoder}` with [finetuning-companion](https://github.com/finetuning-companion/finetuning-companion)
-{version}. Labels: {labels}. Texts longer than {max_length} word pieces are cut.
-
-```python
-{usage}
-```
-"""
-USAGE = {
-    "mean": 'import companion\n\nclassifier = companion.load("{folder}")\nclassifier.predict("a text")',
-    "cls": 'from transformers import pipeline\n\nclassifier = pipeline("text-classification", "{folder}")',
-}
 
 
 def write_folder(task: TokenTask | TextTask, model: nn.Module, folder: Path) -> Path:
@@ -80,7 +43,7 @@ def write_folder(task: TokenTask | TextTask, model: nn.Module, folder: Path) -> 
             task.encoder.tokenizer.save_pretrained(temporary)
         settings = {"task": task.name, "encoder": task.encoder.name, "labels": task.labels, **asdict(task.settings)}
         settings |= {"encoder_digest": task.encoder.digest, "version": version("finetuning-companion")}
-        (temporary / "README.md").write_text(_card(task, folder.name), encoding="utf-8")
+        write_card(temporary, describe_task(task), name=folder.name)
         settings["files"] = sorted(path.name for path in temporary.iterdir())
         (temporary / SETTINGS_FILE).write_text(json.dumps(settings, indent=1, ensure_ascii=False) + "\n", "utf-8")
         _compare(model, temporary)
@@ -118,21 +81,6 @@ def _written(folder: Path) -> list[str]:
         return list(json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))["files"])
     except (ValueError, KeyError, TypeError):
         return []
-
-
-def _card(task: TokenTask | TextTask, folder: str) -> str:
-    """What the folder's README says about the model and how to open it."""
-    pooling = getattr(task.settings, "pooling", None)
-    about = {
-        "encoder": task.encoder.name,
-        "version": version("finetuning-companion"),
-        "max_length": task.settings.max_length,
-        "labels": ", ".join(task.labels),
-        "folder": folder,
-    }
-    if pooling is None:
-        return CARD.format(**about)
-    return TEXT_CARD.format(**about, usage=USAGE[pooling].format(folder=folder))
 
 
 def read_folder(folder: Path) -> tuple[TokenTask, nn.Module]:
