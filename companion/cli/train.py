@@ -45,7 +45,7 @@ def train_model(
     from companion.training.config import TrainConfig
 
     config = TrainConfig(**settings)
-    adaptation = _adaptation(method)
+    adaptation = read_method(method)
     corpus = source.load()
     say(describe_corpus(corpus, task_options.get("kind", "single")))
     log = None
@@ -142,7 +142,12 @@ def _score(name: str, value: float) -> str:
     return f"dev {SCORES[name]} {value:.3f}"
 
 
-def _adaptation(method: str) -> Adaptation:
+def read_method(method: str) -> Adaptation:
+    """What `--method` says is trained.
+
+    Raises:
+        ConfigError: it says nothing known.
+    """
     from companion.adaptation.methods import Full, HeadOnly, TopLayers
 
     kind, _, count = method.partition(":")

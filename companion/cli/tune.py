@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.cli.output import emit, say
-from companion.cli.train import _adaptation, describe_corpus
+from companion.cli.train import describe_corpus, read_method
 from companion.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def tune_settings(
         ranges,
         out=out,
         config=TrainConfig(**settings),
-        adaptation=_adaptation(method),
+        adaptation=read_method(method),
         task_options=task_options,
         origin=source.to_json(),
         say=say,

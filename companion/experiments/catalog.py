@@ -20,6 +20,9 @@ NAMES = (
     "two-hundred-labels",
     "search-table",
     "stopping-noise",
+    "public-texts",
+    "sentiment-learning-curve",
+    "pooling-arms",
 )
 
 

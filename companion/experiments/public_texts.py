@@ -38,7 +38,7 @@ SYSTEMS = ("majority", "tfidf", "frozen", "encoder")
 SEEDS = (0, 1, 2, 3, 4)
 EPOCHS: dict[str, int] = {}
 """Epochs other than the default four, by corpus, chosen on dev."""
-TFIDF_STRENGTHS, FROZEN_STRENGTHS = (1.0, 10.0, 100.0), (1.0, 10.0, 100.0)
+TFIDF_STRENGTHS, FROZEN_STRENGTHS = (1.0, 10.0, 100.0), (0.1, 1.0, 10.0, 100.0)
 OUT_OF_SCOPE = "out_of_scope"
 COST = 0.01
 """How much in-scope accuracy on dev the threshold may cost."""

@@ -20,6 +20,7 @@ from companion.randomness import permutation
 from companion.recipes.search_replay import Candidate
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import nn
 
     from companion.corpora.texts import Text, TextCorpus
@@ -136,25 +137,51 @@ def draw(texts: Sequence[Text], count: int) -> list[Text]:
     return [texts[place] for place in permutation(len(texts), 0, NAME)[:count]]
 
 
-def candidates(cells: Iterable[Cell], *, seed: int = 0, dev_rows: Sequence[int] | None = None) -> list[Candidate]:
-    """The recorded runs of one seed as a table for replays; with `dev_rows`, judged on these dev sentences alone.
+def candidates(
+    cells: Iterable[Cell],
+    *,
+    seed: int = 0,
+    dev_rows: Sequence[int] | None = None,
+    test_rows: Sequence[int] | None = None,
+) -> list[Candidate]:
+    """The recorded runs of one seed as a table for replays, judged on dev and on test as they are, or on other rows.
+
+    No run was trained on either, so any rows of both may play dev and any others test. Rows are numbered through: dev
+    from 0, then test. `split_rows` draws some.
 
     Taught in: book/walkthroughs/honest-experiments
     """
     table = []
     for cell in cells:
         if cell.factors["seed"] == seed:
-            dev = [from_hex(text, cell.result["dev_rows"]) for text in cell.result["dev"]]
-            test = [from_hex(text, cell.result["test_rows"]) for text in cell.result["test"]]
-            seen = dev if dev_rows is None else [[right[row] for row in dev_rows] for right in dev]
-            table.append(
-                Candidate(
-                    settings={name: value for name, value in cell.factors.items() if name != "seed"},
-                    dev=tuple(sum(right) / len(right) for right in seen),
-                    test=tuple(sum(right) / len(right) for right in test),
-                )
+            result = cell.result
+            sizes = result["dev_rows"], result["test_rows"]
+            right = [_pooled(dev, test, *sizes) for dev, test in zip(result["dev"], result["test"], strict=True)]
+            parts = (
+                range(sizes[0]) if dev_rows is None else dev_rows,
+                range(sizes[0], sum(sizes)) if test_rows is None else test_rows,
             )
+            dev, test = (tuple(float(answers[list(rows)].mean()) for answers in right) for rows in parts)
+            factors = {name: value for name, value in cell.factors.items() if name != "seed"}
+            table.append(Candidate(settings=factors, dev=dev, test=test))
     return table
+
+
+# Averages over many drawings read the same few cells again and again.
+@cache
+def _pooled(dev: str, test: str, dev_rows: int, test_rows: int) -> np.ndarray:
+    import numpy as np
+
+    return np.array(from_hex(dev, dev_rows) + from_hex(test, test_rows), dtype=float)
+
+
+def split_rows(cell: Cell, count: int, draw: int) -> tuple[list[int], list[int]]:
+    """`count` of a cell's dev and test rows to play dev, and all others to play test; each `draw` another drawing.
+
+    Taught in: book/walkthroughs/honest-experiments
+    """
+    order = permutation(cell.result["dev_rows"] + cell.result["test_rows"], draw, f"{NAME} rows")
+    return order[:count], order[count:]
 
 
 def to_hex(right: Sequence[bool]) -> str:

@@ -29,7 +29,7 @@ SIZES = (20, 50, 100, 200, 400, 800)
 """And all of them, 1,329."""
 SEEDS = (0, 1, 2, 3, 4)
 BATCH, UPDATES = 32, 168
-TFIDF_STRENGTH, FROZEN_STRENGTH = 10.0, 1.0
+TFIDF_STRENGTH, FROZEN_STRENGTH = 10.0, 0.1
 
 
 def run(profile: str = "fast", root: Path = Path("records"), say: Callable[[str], None] = print) -> list[Cell]:

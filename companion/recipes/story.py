@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,8 +33,25 @@ if TYPE_CHECKING:
 
 MODEL_FOLDER = "model"
 RUN_FILE = "run.json"
-ABOUT = ("language", "licence")
-"""What only the user can know for the model card: the language of the texts, and the licence of the model."""
+ABOUT = {"language": (r"[a-z]{2,3}", "en"), "licence": (r"[a-z0-9][a-z0-9.-]*", "cc-by-4.0")}
+"""What only the user can know for the model card, the language of the texts and the licence of the model: the form in
+which the Hub knows it, and an example."""
+
+
+def check_about(about: Mapping[str, str]) -> None:
+    """Refuse what a card has no place for, or the Hub would not understand.
+
+    Raises:
+        ConfigError: naming the field.
+    """
+    for name, value in about.items():
+        if name not in ABOUT:
+            raise ConfigError(f"about says {name!r}", remedy=f"it may say {' and '.join(ABOUT)}")
+        form, example = ABOUT[name]
+        if not re.fullmatch(form, value):
+            raise ConfigError(
+                f"{name} is {value!r}", remedy=f"give the identifier that the Hub uses, such as {example}"
+            )
 
 
 def tell(
@@ -50,13 +68,7 @@ def tell(
 
     `config` is what was asked for and `run.config` what it became; `metric` is the score that chose the weights,
     `batches` says how rows were put together, `about` what the user says of language and licence.
-
-    Raises:
-        ConfigError: `about` says something else.
     """
-    for name in about:
-        if name not in ABOUT:
-            raise ConfigError(f"about says {name!r}", remedy=f"it may say {' and '.join(ABOUT)}")
     default = {**TrainConfig().to_dict(), "batch_size": 32, "order": "bucketed"}
     method = adaptation_of(run.model) or Full()
     return {

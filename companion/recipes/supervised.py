@@ -12,7 +12,7 @@ from companion.adaptation.methods import Full
 from companion.corpora.texts import TextCorpus
 from companion.errors import ConfigError, DataError
 from companion.models.encoder import OFFLINE, load_encoder
-from companion.recipes.story import MODEL_FOLDER, add_result, publish, result_of, tell
+from companion.recipes.story import MODEL_FOLDER, add_result, check_about, publish, result_of, tell
 from companion.tasks.scoring import evaluate
 from companion.tasks.texts import TextTask
 from companion.tasks.tokens import TokenTask
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from companion.evaluation.report import EntityReport
     from companion.models.encoder import Encoder
     from companion.training.outcome import Run
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FineTuned:
@@ -122,7 +123,8 @@ def fine_tune(
 
     Taught in: book/walkthroughs/train-a-tagger
     """
-    config = config or TrainConfig()
+    config, about = config or TrainConfig(), about or {}
+    check_about(about)
     if isinstance(corpus, str):
         from companion.corpora import load_corpus
 
@@ -151,7 +153,7 @@ def fine_tune(
         config,
         metric=config.metric or getattr(evaluator, "metric", None),
         batches={"batch_size": batch_size, "order": order},
-        about=about or {},
+        about=about,
     )
     results = {} if evaluator is None else {"dev": result_of(evaluator.report(run.model))}
     publish(folder, {**story, "origin": dict(origin or {}), "command": command, "results": results})

@@ -52,6 +52,9 @@ class Repetition:
 class Optimism:
     """How much better a search's winner looks on dev, where it was chosen, than on test, where it was not.
 
+    The gap holds the luck of the choice and whatever makes one split harder than the other; repetitions with new seeds
+    tell these apart, since they meet both splits without having been chosen.
+
     Taught in: book/walkthroughs/honest-experiments
     """
 
@@ -83,13 +86,13 @@ class Optimism:
             f"{'optimistic' if gap.mean >= 0 else 'pessimistic'} by {abs(gap.mean):.3f} (95 % interval of the optimism "
             f"{gap.low:+.3f} to {gap.high:+.3f}), {reading}."
         )
-        if self.gap_over_seeds is None or self.repeats_test is None:
+        if self.gap_over_seeds is None or self.repeats_dev is None or self.repeats_test is None:
             return f"{said} This is one training of these settings; how far seeds move it, three repetitions show."
         seeds = self.gap_over_seeds
         return (
-            f"{said} Trained again with {seeds.n} new seeds, the same settings have {self.repeats_test.mean:.3f} "
-            f"on test; the dev score that won is better by {seeds.mean:+.3f} (95 % interval over seeds "
-            f"{seeds.low:+.3f} to {seeds.high:+.3f})."
+            f"{said} Trained again with {seeds.n} new seeds, the same settings have {self.repeats_dev.mean:.3f} on dev "
+            f"and {self.repeats_test.mean:.3f} on test; the dev score that won is better than the latter by "
+            f"{seeds.mean:+.3f} (95 % interval over seeds {seeds.low:+.3f} to {seeds.high:+.3f})."
         )
 
 

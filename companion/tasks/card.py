@@ -170,7 +170,9 @@ def _results(story: Mapping[str, Any]) -> str:
         f"the score, not how far another seed might: this is one run, with seed {story['config']['seed']}."
     ]
     if "dev" in results and story.get("best_step") is not None:
-        notes.append("Dev chose the weights that were kept, so its score is optimistic.")
+        tried = story["search"]["trials"] if "search" in story else 1
+        settings = f" and the settings, the best of {tried} that were tried" if tried > 1 else ""
+        notes.append(f"Dev chose the weights that were kept{settings}, so its score is optimistic.")
     if "test" not in results:
         notes.append("Test has not been measured.")
     return f"## Results\n\n{_table(rows)}\n\n{' '.join(notes)}"
@@ -214,9 +216,8 @@ def _settings(story: Mapping[str, Any]) -> str:
             rows.append([field.replace("_", " "), _plain(shown), _plain(why)])
     count = f"{story['trained_parameters']:,} of {story['parameters']:,} parameters"
     rows.append(["what is trained", _plain(story["adaptation"]), count])
-    kept = (
-        "the last weights are kept" if story["best_step"] is None else f"those of update {story['best_step']} are kept"
-    )
+    best = story["best_step"]
+    kept = "the last weights are kept" if best is None else f"the weights of update {best:,} are kept"
     return f"## Settings\n\n{story['steps']:,} updates were made; {kept}.\n\n{_table(rows)}"
 
 

@@ -108,6 +108,33 @@ def test_the_same_command_again_keeps_what_was_measured(trained: Path, files: di
     assert (trained / "model" / "README.md").read_bytes() == card
 
 
+def test_rows_that_changed_are_no_result_of_the_run(
+    files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own.csv"
+    own.write_text(files["my.csv"].read_text(encoding="utf-8"), encoding="utf-8")
+    arguments = command(files, "my.csv", tmp_path / "run", *COLUMNS, "--max-updates", "1")
+    arguments[arguments.index("--test") + 1] = str(own)
+    assert main(arguments) == 0
+    own.write_text(own.read_text(encoding="utf-8") + "here,Müller visited Oslo\n", encoding="utf-8")
+    capsys.readouterr()
+    assert main(["evaluate", str(tmp_path / "run")]) == 0
+    told = capsys.readouterr()
+    assert "31 texts" in told.out
+    assert "The test rows have changed since the run was trained" in told.err
+    assert "Test has not been measured." in (tmp_path / "run" / "model" / "README.md").read_text(encoding="utf-8")
+
+    # Where the folder cannot be written, the report is printed all the same.
+    def fail(*given: object) -> None:
+        raise OSError("read-only file system")
+
+    monkeypatch.setattr("companion.cli.evaluate.add_result", fail)
+    assert main(["evaluate", str(tmp_path / "run"), "--split", "dev"]) == 0
+    told = capsys.readouterr()
+    assert "30 texts" in told.out
+    assert "cannot be put down in the run folder: read-only file system" in told.err
+
+
 def test_errors_are_shown_by_confusion(trained: Path, files: dict[str, Path], capsys) -> None:
     turned = files["my.csv"].with_name("turned.csv")
     other = {"here": "there", "there": "here"}

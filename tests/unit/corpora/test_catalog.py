@@ -1,6 +1,7 @@
 """Named corpora: complete entries, and the public files read as their publishers say."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,9 @@ TAGGED = [entry for entry in PUBLIC if entry.kind == "words"]
 def test_every_entry_is_complete() -> None:
     names = [entry.name for entry in entries()]
     assert {"newsroom", "wnut17", "wikigold", "uner-en-ewt", "uner-zh"} <= set(names)
-    assert len(names) == len(set(names)) == 12
+    assert len(names) == len(set(names)) == 14
     files = [file for entry in PUBLIC for file in entry.files.values()]
-    assert len(files) == 27
+    assert len(files) == 29
     for file in files:
         assert re.fullmatch(r"https://raw\.githubusercontent\.com/[\w-]+/[\w-]+/[0-9a-f]{12,40}/[\w./-]+", file.url)
         assert re.fullmatch(r"[0-9a-f]{64}", file.sha256)
@@ -97,8 +98,9 @@ def test_cutting_wnut17_at_empty_lines_only_gives_a_thousand_sentences(public_ro
 @pytest.mark.public_data
 def test_banking77_reads_as_published(public_root: Path) -> None:
     corpus = load_corpus("banking77")
-    assert {split: len(part) for split, part in corpus.splits.items()} == {"train": 10003, "test": 3080}
+    assert {split: len(part) for split, part in corpus.splits.items()} == {"train": 9003, "dev": 1000, "test": 3080}
     assert len(corpus.labels) == 77
+    assert min(Counter(text.label for text in corpus.dev).values()) == 3
 
 
 def test_sizes_are_counted_for_both_kinds() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 import companion
 from companion.corpora.records import Corpus, Sentence
+from companion.corpora.texts import Text, TextCorpus
 from companion.errors import ConfigError, DataError
 from tests.tokenizers import make_model_folder
 
@@ -75,3 +77,125 @@ def test_an_adaptation_decides_what_moves(tiny: str, method: object, share: floa
     total = sum(tensor.numel() for tensor in before.values())
     assert 0 < moved / total < share
     assert before["bert.embeddings.word_embeddings.weight"].equal(after["bert.embeddings.word_embeddings.weight"])
+
+
+TEXTS = [
+    Text(text=f"{name} {verb} {place}", label=label, source=f"row {name} {place}")
+    for name in ("Zwingmann", "Müller", "Nguyễn", "Gomez")
+    for verb, label in (("visited", "here"), ("left", "there"))
+    for place in ("Wolfsburg", "Berlin", "Lima")
+]
+TEXT_CORPUS = TextCorpus(name="notes", train=TEXTS[:16], dev=TEXTS[12:20], test=TEXTS[16:], licence="CC0-1.0")
+
+
+def quiet(line: str) -> None:
+    """Say nothing."""
+
+
+def test_labelled_texts_make_a_classifier_on_the_same_path(tiny: str, tmp_path: Path) -> None:
+    tuned = companion.fine_tune(
+        TEXT_CORPUS,
+        CONFIG,
+        model=tiny,
+        batch_size=4,
+        task_options={"pooling": "cls"},
+        out=tmp_path / "run",
+        about={"language": "vi", "licence": "mit"},
+        say=quiet,
+    )
+    assert tuned.task.name == "texts"
+    assert [row.keys() for row in tuned.run.evaluations] == [{"step", "macro_f1", "accuracy"}] * 2
+    story = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert story["dev"] == {"macro_f1": tuned.run.best_value}
+    assert story["data"]["language"] == "vi"
+    assert story["data"]["model_licence"] == "mit"
+    assert story["given"] == ["epochs", "precision", "device", "batch_size"]
+    reopened = companion.load(tmp_path / "run" / "model")
+    assert [found.label for found in reopened.predict_many([text.text for text in TEXTS])] == [
+        found.label for found in tuned.task.predict(tuned.run.model, TEXTS)
+    ]
+
+
+def test_a_measurement_is_put_down_beside_the_run(tiny: str, tmp_path: Path) -> None:
+    tuned = companion.fine_tune(TEXT_CORPUS, CONFIG, model=tiny, batch_size=4, out=tmp_path / "run", say=quiet)
+
+    def results() -> dict:
+        return json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["results"]
+
+    assert results().keys() == {"dev"}
+    tuned.evaluate("test", bootstrap=10)
+    assert results().keys() == {"dev"}, "other than usual options"
+    report = tuned.evaluate("test")
+    assert results()["test"] == {
+        "rows": 8,
+        "scores": {
+            name: {"value": interval.mean, "low": interval.low, "high": interval.high}
+            for name, interval in (("accuracy", report.accuracy), ("macro_f1", report.macro_f1))
+        },
+    }
+    card = (tmp_path / "run" / "model" / "README.md").read_text(encoding="utf-8")
+    assert "| test | 8 |" in card
+    # The same run again keeps what was measured; other weights do not inherit it.
+    companion.fine_tune(TEXT_CORPUS, CONFIG, model=tiny, batch_size=4, out=tmp_path / "run", say=quiet)
+    assert results().keys() == {"dev", "test"}
+    story = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    (tmp_path / "run" / "run.json").write_text(json.dumps({**story, "weights": "other"}), encoding="utf-8")
+    companion.fine_tune(TEXT_CORPUS, CONFIG, model=tiny, batch_size=4, out=tmp_path / "run", say=quiet)
+    assert results().keys() == {"dev"}
+
+
+@pytest.mark.parametrize("corpus", [CORPUS, TEXT_CORPUS], ids=["tokens", "texts"])
+def test_no_card_holds_a_path_of_this_machine(tiny: str, tmp_path: Path, corpus: object) -> None:
+    companion.fine_tune(corpus, CONFIG, model=tiny, batch_size=4, out=tmp_path / "run", say=quiet)
+    card = (tmp_path / "run" / "model" / "README.md").read_text(encoding="utf-8")
+    assert "## Results" in card
+    assert [place for place in (str(tmp_path), str(Path(tiny).parent), str(Path.home())) if place in card] == []
+
+
+def test_a_named_corpus_is_known_to_the_card(tiny: str, tmp_path: Path) -> None:
+    config = companion.TrainConfig(max_updates=1, precision="fp32", device="cpu")
+    companion.fine_tune("newsroom-sentiment", config, model=tiny, out=tmp_path / "run", say=quiet)
+    story = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert story["origin"] == {"corpus": "newsroom-sentiment"}
+    assert story["data"]["language"] == "en"
+    assert story["data"]["examples"].keys() == {"negative", "neutral", "positive"}
+    assert story["data"]["licence"] == "CC0-1.0"
+
+
+@pytest.mark.parametrize(
+    ("corpus", "options", "message"),
+    [
+        (TextCorpus(name="one", train=TEXTS[:1]), {}, "one: every text has the same label, 'here'"),
+        (Corpus(name="none", train=ROWS[:1]), {}, "none: every word has the tag O"),
+        (TEXT_CORPUS, {"policy": "all"}, "a corpus of labelled texts has no use for policy"),
+        (CORPUS, {"kind": "multi"}, "a corpus of tagged words has no use for kind"),
+    ],
+)
+def test_a_task_that_cannot_be_made_is_explained(tiny: str, corpus: object, options: dict, message: str) -> None:
+    with pytest.raises((DataError, ConfigError), match=message):
+        companion.fine_tune(corpus, CONFIG, model=tiny, task_options=options, say=quiet)
+
+
+@pytest.mark.parametrize(
+    ("about", "message"),
+    [
+        ({"author": "me"}, "about says 'author'"),
+        ({"language": "English"}, "language is 'English'"),
+        ({"licence": "CC BY 4.0"}, "licence is 'CC BY 4.0'\n.*cc-by-4.0"),
+    ],
+)
+def test_what_a_card_cannot_say_is_refused_before_training(about: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        companion.fine_tune(TEXT_CORPUS, CONFIG, model="not-looked-at", about=about)
+
+
+def test_the_catalog_says_what_a_card_needs() -> None:
+    from companion.corpora import entries
+
+    looked_at = 0
+    for entry in entries():
+        assert re.fullmatch("[a-z]{2}", entry.language), entry.name
+        assert re.fullmatch(r"([\w-]+/[\w-]+)?", entry.hub_name), entry.name
+        assert bool(entry.hub_name) <= bool(entry.files), entry.name
+        looked_at += 1
+    assert looked_at > 10

@@ -86,7 +86,9 @@ def test_the_winner_can_be_used_and_nothing_else_takes_up_space(straight: compan
     assert story["config"]["batch_size"] == straight.best.settings["batch_size"]
     assert story["results"]["test"]["scores"]["entity_f1"]["value"] == straight.optimism.test.mean
     assert story["search"] == {"trials": 4, "metric": "entity_f1", "plan": straight.plan}
-    assert '"straight"' in (straight.folder / "model" / "README.md").read_text(encoding="utf-8")
+    card = (straight.folder / "model" / "README.md").read_text(encoding="utf-8")
+    assert '"straight"' in card
+    assert "the best of 4 that were tried, so its score is optimistic" in card
 
 
 def test_the_winner_is_judged_on_test_with_an_interval(straight: companion.Tuned) -> None:
