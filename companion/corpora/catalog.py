@@ -252,7 +252,7 @@ _ENTRIES = (
     ),
     CatalogEntry(
         name="financial-phrasebank",
-        what="positive, neutral, negative; finance news, half of the annotators agree",
+        what="sentiment of finance news, more than half of the annotators agree",
         licence="CC BY-NC-SA 3.0",
         citation="Malo, Sinha, Korhonen, Wallenius and Takala (2014), Good Debt or Bad Debt: Detecting Semantic "
         "Orientations in Economic Texts. JASIST 65(4).",

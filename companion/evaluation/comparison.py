@@ -18,7 +18,7 @@ from companion.evaluation.classification import (
 from companion.evaluation.intervals import Interval
 from companion.evaluation.paired import PairedTest, mcnemar_test, paired_bootstrap, permutation_test
 from companion.evaluation.regression import RegressionReport
-from companion.evaluation.report import EntityReport
+from companion.evaluation.report import EntityReport, html_table
 from companion.evaluation.taxonomy import visible
 
 Report = EntityReport | ClassificationReport | RegressionReport
@@ -111,17 +111,24 @@ class Comparison:
         }
 
     def __str__(self) -> str:
-        level = self.differences[0].difference.level
-        rows = [["", *map(visible, self.names), f"difference [{level:.0%} interval]", "p", "test"]]
-        for row in self.differences:
-            scores = [format(row.a), format(row.b), f"{row.difference:+.3f}"]
-            rows.append([NAMES[row.metric], *scores, f"{row.test.p_value:.3g}", self._describe(row.test)])
+        rows = self._rows()
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:], "", self.sentence])
 
     def __repr__(self) -> str:
         return str(self)
+
+    def _repr_html_(self) -> str:
+        return html_table(self._rows(), [self.sentence])
+
+    def _rows(self) -> list[list[str]]:
+        level = self.differences[0].difference.level
+        rows = [["", *map(visible, self.names), f"difference [{level:.0%} interval]", "p", "test"]]
+        for row in self.differences:
+            scores = [format(row.a), format(row.b), f"{row.difference:+.3f}"]
+            rows.append([NAMES[row.metric], *scores, f"{row.test.p_value:.3g}", self._describe(row.test)])
+        return rows
 
     def _describe(self, test: PairedTest) -> str:
         if test.only_a is None or test.only_b is None:

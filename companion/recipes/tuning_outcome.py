@@ -11,6 +11,7 @@ from typing import Any
 
 from companion.errors import EvaluationError
 from companion.evaluation.intervals import Interval, seeds_interval
+from companion.evaluation.report import html_table
 
 SEEDS_NEEDED = 3
 """From how many repetitions on there is an interval over seeds."""
@@ -209,6 +210,9 @@ class Tuned:
 
     def __repr__(self) -> str:
         return str(self)
+
+    def _repr_html_(self) -> str:
+        return html_table(self.table(), [self.sentence])
 
 
 def _short(value: Any) -> str:

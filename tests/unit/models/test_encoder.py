@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pickle
@@ -59,6 +60,15 @@ def test_a_folder_of_every_kind_opens(folders, kind):
     assert encoder.parameter_count == sum(tensor.numel() for tensor in body.values())
     full = torch.full((1, MAX_LENGTH), encoder.tokenizer.unk_token_id)
     assert model(full).logits.shape == (1, MAX_LENGTH, len(LABELS)), "the longest input can be read"
+
+
+def test_a_card_can_name_the_encoder_and_its_limit(folders):
+    cased = load_encoder(str(folders["wordpiece"]))
+    assert (cased.hub_name, cased.uncased) == (None, False)
+    offline = load_encoder()
+    assert (offline.hub_name, offline.uncased) == ("sentence-transformers/all-MiniLM-L6-v2", True)
+    elsewhere = dataclasses.replace(cased, name="bert-base-cased", location="bert-base-cased")
+    assert elsewhere.hub_name == "bert-base-cased"
 
 
 def test_a_new_head_depends_on_the_seed_alone(folders):

@@ -152,6 +152,7 @@ def test_no_card_holds_a_path_of_this_machine(tiny: str, tmp_path: Path, corpus:
     assert [place for place in (str(tmp_path), str(Path(tiny).parent), str(Path.home())) if place in card] == []
 
 
+@pytest.mark.filterwarnings("ignore:.* texts are longer")
 def test_a_named_corpus_is_known_to_the_card(tiny: str, tmp_path: Path) -> None:
     config = companion.TrainConfig(max_updates=1, precision="fp32", device="cpu")
     companion.fine_tune("newsroom-sentiment", config, model=tiny, out=tmp_path / "run", say=quiet)
