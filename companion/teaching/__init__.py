@@ -2,7 +2,8 @@
 
 Verbs (`claim`, `predict`, `self_test`, `parity`, `show`, `check`) display at once and return nothing; nouns
 (`token_strip`, `attention_map`, `tagged_sentence`, `label_table`, `derivation`, `logit_dragger`, `piece_explorer`,
-`concept_map`, `Explore`) are pieces that a notebook displays when they stand last in a cell.
+`concept_map`, `error_browser`, `confusion_figure`, `reliability_figure`, `Explore`) are what a notebook displays when
+they stand last in a cell.
 """
 
 from typing import TYPE_CHECKING
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
     from companion.teaching.attention import attention_map as attention_map
     from companion.teaching.claims import claim as claim
     from companion.teaching.concepts import concept_map as concept_map
+    from companion.teaching.confusion import confusion_figure as confusion_figure
     from companion.teaching.exercises import check as check
     from companion.teaching.explore import Explore as Explore
     from companion.teaching.figures import figure as figure
     from companion.teaching.listing import show as show
     from companion.teaching.logits import logit_dragger as logit_dragger
+    from companion.teaching.mistakes import error_browser as error_browser
     from companion.teaching.notebook import start as start
     from companion.teaching.pieces import piece_explorer as piece_explorer
     from companion.teaching.predictions import predict as predict
@@ -37,11 +40,13 @@ __getattr__, __dir__, __all__ = attach(
         "attention": ("attention_map",),
         "claims": ("claim",),
         "concepts": ("concept_map",),
+        "confusion": ("confusion_figure",),
         "exercises": ("check",),
         "explore": ("Explore",),
         "figures": ("figure",),
         "listing": ("show",),
         "logits": ("logit_dragger",),
+        "mistakes": ("error_browser",),
         "notebook": ("start",),
         "pieces": ("piece_explorer",),
         "predictions": ("predict",),
