@@ -5,6 +5,15 @@ from companion._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "calibration": (
+            "CalibrationReport",
+            "ConfidenceBin",
+            "Temperature",
+            "apply_temperature",
+            "calibration_report",
+            "fit_temperature",
+            "wilson_interval",
+        ),
         "classification": ("ClassificationReport", "score_labels"),
         "comparison": ("Comparison", "Difference"),
         "counts": ("Counts", "EntityCounts", "count_entities"),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from companion.teaching.predictions import predict as predict
     from companion.teaching.questionnaire import self_test as self_test
     from companion.teaching.refresh import refresh_shown as refresh_shown
+    from companion.teaching.reliability import reliability_figure as reliability_figure
     from companion.teaching.sentences import tagged_sentence as tagged_sentence
     from companion.teaching.solutions import run_solutions as run_solutions
     from companion.teaching.steps import derivation as derivation
@@ -52,6 +53,7 @@ __getattr__, __dir__, __all__ = attach(
         "predictions": ("predict",),
         "questionnaire": ("self_test",),
         "refresh": ("refresh_shown",),
+        "reliability": ("reliability_figure",),
         "sentences": ("tagged_sentence",),
         "solutions": ("run_solutions",),
         "steps": ("derivation",),

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from companion.evaluation.classification import ClassificationReport
 
 MOST_WITH_NUMBERS = 12
+WIDEST = 0.6
 
 
 def confusion_figure(report: ClassificationReport) -> Figure:
-    """One square for each pair of gold label (row) and predicted label (column): its area is the share of the row.
+    """One box for each pair of gold label (row) and predicted label (column): its area is the share of the row.
 
     Right answers lie on the diagonal and are blue; errors are orange and have a dark edge. Up to 12 labels, the count
-    stands under the square. Works for up to 40 labels of a single-label report.
+    stands beside the box. Works for up to 40 labels of a single-label report.
 
     Raises: ConfigError for a report of several labels per text, or more than 40 labels.
     Taught in: book/walkthroughs/sentiment
@@ -41,14 +42,14 @@ def confusion_figure(report: ClassificationReport) -> Figure:
             count = counts[gold, predicted]
             if not count:
                 continue
-            side = 0.78 * (count / rows[gold]) ** 0.5
+            side = WIDEST * (count / rows[gold]) ** 0.5
             right = gold == predicted
             fill, edge = (PALETTE[0], PALETTE[0]) if right else (PALETTE[1], INK)
             corner = (x - side / 2, y - side / 2)
             axes.add_patch(Rectangle(corner, side, side, facecolor=fill, edgecolor=edge, linewidth=1.2))
             if not many:
-                axes.text(x + 0.44, y + 0.44, f"{count:,}", ha="right", va="bottom", color=INK, fontsize=9)
-    axes.set(xlim=(-0.5, len(labels) - 0.5), ylim=(len(labels) - 0.5, -0.5), xlabel="predicted", ylabel="gold")
+                axes.text(x + side / 2 + 0.04, y, f"{count:,}", ha="left", va="center", color=INK, fontsize=9)
+    axes.set(xlim=(-0.5, len(labels) - 0.4), ylim=(len(labels) - 0.5, -0.5), xlabel="predicted", ylabel="gold")
     axes.set_xticks(range(len(labels)), labels, rotation=90 if many else 0, fontsize=6 if many else 9)
     axes.set_yticks(range(len(labels)), labels, fontsize=6 if many else 9)
     axes.set_aspect("equal" if many else "auto")

@@ -5,6 +5,7 @@ import pytest
 from companion.errors import ConfigError
 from companion.evaluation import score_labels
 from companion.teaching import confusion_figure
+from companion.teaching.confusion import WIDEST
 from companion.teaching.figures import PALETTE
 
 
@@ -13,7 +14,7 @@ def squares(figure):
 
     return {
         (round(patch.get_y() + patch.get_height() / 2), round(patch.get_x() + patch.get_width() / 2)): (
-            round(patch.get_width() ** 2 / 0.78**2, 6),
+            round(patch.get_width() ** 2 / WIDEST**2, 6),
             to_hex(patch.get_facecolor()),
         )
         for patch in figure.axes[0].patches
