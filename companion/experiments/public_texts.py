@@ -1,7 +1,7 @@
 """Three public text corpora: majority guess, TF-IDF, frozen encoder and the fine-tuned offline encoder, five seeds.
 
-Financial PhraseBank (at least half of the annotators agree), BANKING77 and CLINC150 with its texts out of scope. Fine-tuning
-uses the default settings; what is chosen, the best epoch and the strength of the linear models, is chosen on dev.
+Financial PhraseBank (more than half of the annotators agree), BANKING77 and CLINC150 with its texts out of scope.
+Fine-tuning uses the default settings; the best epoch and the strength of the linear models are chosen on dev.
 
 Systems learn out of scope as one more class from CLINC150's hundred examples, and in-scope accuracy counts an in-scope
 text that is answered "out of scope" as wrong. A second rule, `threshold_…`, also answers "out of scope" where the
