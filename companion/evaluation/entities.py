@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence, Sized
+from collections.abc import Collection, Iterable, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from companion.corpora.schemes import Entity, entities, scheme_name
 from companion.errors import DataError, EvaluationError
-from companion.evaluation.counts import Counts, EntityCounts, count_entities
 from companion.evaluation.intervals import bootstrap_interval
 from companion.evaluation.report import EntityReport, SurfaceRecall
+from companion.evaluation.spans import Spans, count_spans, find_spans
 from companion.evaluation.taxonomy import Outcome, compare
 
 if TYPE_CHECKING:
@@ -65,58 +65,63 @@ def score_entities(
         scheme = scheme_name(scheme)
     except DataError as error:
         raise EvaluationError(error.problem, remedy=error.remedy) from error
-    counts: list[EntityCounts] = []
-    outcomes: list[Outcome] = []
-    ill_formed = {"gold": 0, "predicted": 0}
-    for index, (gold_tags, predicted_tags) in enumerate(zip(gold, predicted, strict=True)):
-        gold_entities, broken = _entities(gold_tags, index, "gold", scheme, strict)
-        ill_formed["gold"] += broken
-        predicted_entities, broken = _entities(predicted_tags, index, "predicted", scheme, strict)
-        ill_formed["predicted"] += broken
-        counts.append(count_entities(gold_entities, predicted_entities))
-        outcomes += compare(gold_entities, predicted_entities, sentence=index)
-    totals = [sentence.total for sentence in counts]
-    f1 = bootstrap_interval(_f1, [[t.correct, t.predicted, t.gold] for t in totals], resamples=bootstrap, seed=seed)
+    sides = {"gold": gold, "predicted": predicted}
+    try:
+        spans = find_spans(tuple(sides.values()), scheme=scheme, strict=strict)
+    except (DataError, TypeError):
+        _name_the_sentence(sides, scheme)
+        raise
+    table, per_type, counts = count_spans(*spans)
+    outcomes = _outcomes(*spans)
+    f1 = bootstrap_interval(_f1, table, resamples=bootstrap, seed=seed)
     seen = unseen = None
     if seen_surfaces is not None and words is not None:
         known = {surface.casefold() for surface in seen_surfaces}
         seen, unseen = (_recall(outcomes, words, known, wanted, bootstrap, seed) for wanted in (True, False))
     return EntityReport(
         f1=f1,
-        per_type=_by_type(counts),
+        per_type=per_type,
         seen=seen,
         unseen=unseen,
         scheme=scheme,
         strict=strict,
         sentences=len(counts),
-        ill_formed=ill_formed,
+        ill_formed={side: read.ill_formed for side, read in zip(sides, spans, strict=True)},
         bootstrap=bootstrap,
         seed=seed,
-        counts=tuple(counts),
+        counts=counts,
         outcomes=tuple(outcomes),
         words=words,
     )
 
 
-def _entities(tags: Sequence[str], index: int, side: str, scheme: str, strict: bool) -> tuple[list[Entity], int]:
-    """The entities of one row, and how many of its tags break the scheme."""
-    row = list(tags)
-    outside = row.count("O")
-    if outside == len(row):
-        return [], 0
-    try:
-        if strange := [tag for tag in row if not isinstance(tag, str)]:
-            raise DataError(f"{strange[0]!r} is not a string")
-        found = entities(row, scheme=scheme, strict=True)
-        broken = len(row) - outside - sum(entity.end - entity.start for entity in found)
-        # On a well-formed row both readings agree, so the second one is needed only where something is broken.
-        return (found if strict or not broken else entities(row, scheme=scheme, strict=False)), broken
-    except DataError as error:
-        raise EvaluationError(
-            f"sentence {index}, {side} tags: {error.problem}",
-            remedy=f"a tag is 'O' or a prefix of {scheme}, a hyphen and a type, such as 'B-PER'; map the tags first, "
-            "or name their scheme with scheme=",
-        ) from error
+def _outcomes(gold: Spans, predicted: Spans) -> list[Outcome]:
+    """What became of every entity, sentence by sentence."""
+    outcomes: list[Outcome] = []
+    (all_gold, gold_cuts), (all_predicted, cuts) = ((side.entities(), side.cuts()) for side in (gold, predicted))
+    for index in np.union1d(gold.sentence, predicted.sentence).tolist():
+        there, said = all_gold[gold_cuts[index] : gold_cuts[index + 1]], all_predicted[cuts[index] : cuts[index + 1]]
+        if there == said:
+            outcomes += [Outcome(kind="correct", sentence=index, gold=entity, predicted=entity) for entity in there]
+        else:
+            outcomes += compare(there, said, sentence=index)
+    return outcomes
+
+
+def _name_the_sentence(sides: Mapping[str, Sequence[Sequence[str]]], scheme: str) -> None:
+    """Something is no tag of the scheme: say where it stands first."""
+    for index, rows in enumerate(zip(*sides.values(), strict=True)):
+        for side, row in zip(sides, rows, strict=True):
+            try:
+                if strange := [tag for tag in row if not isinstance(tag, str)]:
+                    raise DataError(f"{strange[0]!r} is not a string")
+                entities(row, scheme=scheme)
+            except DataError as error:
+                raise EvaluationError(
+                    f"sentence {index}, {side} tags: {error.problem}",
+                    remedy=f"a tag is 'O' or a prefix of {scheme}, a hyphen and a type, such as 'B-PER'; map the tags "
+                    "first, or name their scheme with scheme=",
+                ) from error
 
 
 def _check_lengths(
@@ -148,14 +153,6 @@ def _check_lengths(
             )
         if len(rows[0]) == 0:
             raise EvaluationError(f"sentence {index} is empty", remedy="leave out sentences without words")
-
-
-def _by_type(counts: Iterable[EntityCounts]) -> dict[str, Counts]:
-    sums: dict[str, Counts] = {}
-    for sentence in counts:
-        for name, numbers in sentence.by_type.items():
-            sums[name] = sums.get(name, Counts()) + numbers
-    return dict(sorted(sums.items()))
 
 
 def _recall(

@@ -1,165 +1,175 @@
-"""Which whole numbers can stand behind a row, and what its scores can therefore be."""
+"""Which whole numbers of hits and predictions can print as a row does.
+
+A row with support s has `hits` of 0 to s and `predicted` of at least `hits`; precision is hits/predicted, recall
+hits/s, F1 2·hits/(s + predicted). For each number of hits the predictions that fit lie in one interval of integers.
+"""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
-from companion.evaluation.forensics.cells import Cell
-from companion.evaluation.forensics.reading import TableRow
+from companion.evaluation.forensics.table import Cell, TableRow
 
-LARGE = 10**12
-"""No label is predicted more often than this; it bounds a row whose precision prints as zero."""
-MOST_CANDIDATES = 200_000
-"""A row with more candidates than this (a support in the millions) is bounded by its cells and not searched."""
+LIMIT = 20_000
+"""Numbers of hits that are tried; a row that allows more (supports of many millions) is judged by its ranges alone."""
 
-Bounds = tuple[Fraction | int, Fraction | int]
+
+class Option(NamedTuple):
+    """A number of hits with the predictions that fit it."""
+
+    hits: int
+    fewest: int
+    most: int | None  # None: no upper end
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RowCounts:
-    """What is possible behind one row; where nothing is, what its cells allow one by one.
+class Span:
+    """A range of a quantity, ends included; `high` None is open."""
 
-    Taught in: book/walkthroughs/reading-a-results-table
+    low: Fraction
+    """The lowest value."""
+    high: Fraction | None
+    """The highest value."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowSpans:
+    """What a row allows, each quantity by itself."""
+
+    options: tuple[Option, ...] | None
+    """All counts that print like the row; None where only the ranges of rounding were used."""
+    hits: Span
+    """Right predictions."""
+    predicted: Span
+    """Predictions of the class."""
+    false: Span
+    """Wrong predictions of the class."""
+    shares: dict[str, Span | None]
+    """Precision, recall and F1; None where the table has no number."""
+
+
+def ceil_div(numerator: int, denominator: int) -> int:
+    """The quotient rounded up."""
+    return -(-numerator // denominator)
+
+
+def row_options(
+    support: int, *, precision: Cell | None = None, recall: Cell | None = None, f1: Cell | None = None
+) -> tuple[Option, ...] | None:
+    """Every number of hits that can print like these cells, with its predictions; None for more than `LIMIT`.
+
+    0/0 may be printed as 0 or as 1 (scikit-learn's `zero_division`); a cell that is None allows everything.
     """
-
-    blame: str | None
-    """The first column that no whole numbers can print together with the ones before it; None for a possible row."""
-    right: Bounds
-    """Fewest and most items that carry the label and were given it."""
-    predicted: Bounds
-    """Fewest and most items that were given the label."""
-    precision: Bounds | None
-    """Smallest and largest precision; None where none is printed."""
-    recall: Bounds | None
-    """Smallest and largest recall; None where none is printed."""
-    f1: Bounds | None
-    """Smallest and largest F1; None where none is printed."""
-    f1_of_others: Bounds | None
-    """Smallest and largest F1 that precision and recall alone allow; None where they allow nothing."""
+    if support == 0:
+        first, last = 0, 0 if recall is None or _zero_division(recall) else -1
+    elif recall is None:
+        first, last = 0, support
+    else:
+        first, last = ceil_div(recall.low * support, recall.scale), recall.high * support // recall.scale
+    if last - first >= LIMIT:
+        return None
+    found = []
+    for hits in range(first, last + 1):
+        options = _without_hits(support, precision, f1) if hits == 0 else _with_hits(hits, support, precision, f1)
+        found += options
+    return tuple(found)
 
 
-def search_row(row: TableRow, *, right: Bounds | None = None, predicted: Bounds = (0, LARGE)) -> RowCounts:
-    """Search every pair (right, predicted) of whole numbers that prints all cells of a row.
+def _with_hits(hits: int, support: int, precision: Cell | None, f1: Cell | None) -> list[Option]:
+    fewest, most = hits, None
+    if precision is not None:
+        if precision.high == 0:
+            return []
+        fewest = max(fewest, ceil_div(hits * precision.scale, precision.high))
+        if precision.low > 0:
+            most = hits * precision.scale // precision.low
+    if f1 is not None:
+        if f1.high == 0:
+            return []
+        fewest = max(fewest, ceil_div(2 * hits * f1.scale, f1.high) - support)
+        if f1.low > 0:
+            limit = 2 * hits * f1.scale // f1.low - support
+            most = limit if most is None else min(most, limit)
+    return [] if most is not None and most < fewest else [Option(hits, fewest, most)]
 
-    For one number of right items the fitting numbers of predictions form an interval, whose ends follow from the cells,
-    so the search is one loop over right. A score that is 0/0 may print as 0 or as 1. `right` and `predicted` narrow the
-    search. A row without support, or with too large a one, is bounded by its cells and blamed for nothing.
 
-    Follows: Brown and Heathers (2017), "The GRIM Test", applied to three ratios of the same counts.
-    Taught in: book/walkthroughs/reading-a-results-table
-    """
+def _without_hits(support: int, precision: Cell | None, f1: Cell | None) -> list[Option]:
+    some = (precision is None or precision.low == 0) and (f1 is None or f1.low == 0)
+    none = (precision is None or _zero_division(precision)) and (
+        f1 is None or f1.low == 0 or (support == 0 and _zero_division(f1))
+    )
+    if some:
+        return [Option(0, 0 if none else 1, None)]
+    return [Option(0, 0, 0)] if none else []
+
+
+def _zero_division(cell: Cell) -> bool:
+    """Whether a cell may stand for 0/0."""
+    return cell.low == 0 or cell.high == cell.scale
+
+
+def row_spans(row: TableRow) -> RowSpans:
+    """The ranges of a row's counts and shares: exact ones where whole numbers fit, else those of rounding alone."""
     if row.support is None:
-        return _by_cells(row, None)
-    low, high = right or (0, row.support)
-    if row.recall is not None:
-        low = max(low, math.ceil(row.recall.low * row.support)) if row.support else low
-        high = min(high, math.floor(row.recall.high * row.support)) if row.support else high
-    low, high = math.ceil(low), math.floor(high)
-    if high - low > MOST_CANDIDATES:
-        return _by_cells(row, None)
-    undefined = row.support == 0 and row.recall is not None and not (row.recall.holds(0) or row.recall.holds(1))
-    if low > high or undefined:
-        return _by_cells(row, "recall")
-    pairs, fitting = [], []
-    for count in range(low, high + 1):
-        fewest, most = _by_precision(count, row.precision, predicted)
-        if fewest <= most:
-            pairs.append((count, fewest, most))
-            fewest, most = _by_f1(count, row.support, row.f1, (fewest, most))
-            if fewest <= most:
-                fitting.append((count, fewest, most))
-    if not pairs:
-        return _by_cells(row, "precision", right=(low, high))
-    others = _span([_f1(row, *pair, cell=None) for pair in pairs])
-    if not fitting:
-        return _by_cells(row, "f1", right=(pairs[0][0], pairs[-1][0]), others=others)
-    return RowCounts(
-        blame=None,
-        right=(fitting[0][0], fitting[-1][0]),
-        predicted=(min(pair[1] for pair in fitting), max(pair[2] for pair in fitting)),
-        precision=None if row.precision is None else _span([_precision(row.precision, *pair) for pair in fitting]),
-        recall=None if row.recall is None else _span([_recall(row, pair[0]) for pair in fitting]),
-        f1=None if row.f1 is None else _span([_f1(row, *pair, cell=row.f1) for pair in fitting]),
-        f1_of_others=others,
-    )
+        nothing = Span(low=Fraction(0), high=None)
+        return RowSpans(
+            options=None, hits=nothing, predicted=nothing, false=nothing, shares=dict(_printed_spans(row))
+        )
+    options = row_options(row.support, **row.cells)
+    return _exact_spans(row, options) if options else _rounded_spans(row)
 
 
-def f1_bounds(precision: Cell, recall: Cell) -> Bounds:
-    """Smallest and largest F1 of a row without support: the harmonic mean grows with both cells."""
-    return harmonic(precision.low, recall.low), harmonic(min(1, precision.high), min(1, recall.high))
+def _printed_spans(row: TableRow) -> list[tuple[str, Span | None]]:
+    cells = {column: row.cell(column) for column in ("precision", "recall", "f1")}
+    return [
+        (column, None if cell is None else Span(low=Fraction(cell.low, cell.scale), high=Fraction(cell.high, cell.scale)))
+        for column, cell in cells.items()
+    ]
 
 
-def harmonic(a: Fraction | int, b: Fraction | int) -> Fraction:
-    """The harmonic mean; 0 for two zeros."""
-    return 2 * Fraction(a) * b / (a + b) if a + b else Fraction(0)
-
-
-def _by_precision(right: int, cell: Cell | None, within: Bounds) -> tuple[int, int]:
-    fewest, most = max(right, math.ceil(within[0])), math.floor(within[1])
-    if cell is None or (right == 0 and cell.holds(0)):
-        return fewest, most
-    if right == 0:
-        return (fewest, 0) if cell.holds(1) else (1, 0)
-    most = min(most, math.floor(right / cell.low)) if cell.low else most
-    return max(fewest, math.ceil(right / cell.high)), most
-
-
-def _by_f1(right: int, support: int, cell: Cell | None, within: tuple[int, int]) -> tuple[int, int]:
-    fewest, most = within
-    if cell is None or (right == 0 and cell.holds(0)):
-        return within
-    if right == 0:
-        return (fewest, 0) if support == 0 and cell.holds(1) else (1, 0)
-    most = min(most, math.floor(2 * right / cell.low) - support) if cell.low else most
-    return max(fewest, math.ceil(2 * right / cell.high) - support), most
-
-
-def _undefined(cell: Cell | None) -> list[Fraction]:
-    return [Fraction(value) for value in (0, 1) if cell is None or cell.holds(value)]
-
-
-def _precision(cell: Cell, right: int, fewest: int, most: int) -> Bounds:
-    if right:
-        return Fraction(right, most), Fraction(right, fewest)
-    return _span([(value, value) for value in [*([Fraction(0)] if most else []), *(_undefined(cell) if not fewest else [])]])
-
-
-def _recall(row: TableRow, right: int) -> Bounds:
-    if row.support:
-        return Fraction(right, row.support), Fraction(right, row.support)
-    return _span([(value, value) for value in _undefined(row.recall)])
-
-
-def _f1(row: TableRow, right: int, fewest: int, most: int, *, cell: Cell | None) -> Bounds:
+def _exact_spans(row: TableRow, options: tuple[Option, ...]) -> RowSpans:
     support = row.support or 0
-    if support + fewest:
-        return Fraction(2 * right, support + most), Fraction(2 * right, support + fewest)
-    return _span([(value, value) for value in [*([Fraction(0)] if most else []), *_undefined(cell)]])
-
-
-def _span(bounds: list[Bounds]) -> Bounds:
-    return min(low for low, _ in bounds), max(high for _, high in bounds)
-
-
-def _by_cells(
-    row: TableRow, blame: str | None, *, right: Bounds | None = None, others: Bounds | None = None
-) -> RowCounts:
-    def bounds(cell: Cell | None) -> Bounds | None:
-        return None if cell is None else (cell.low, cell.high)
-
-    support = LARGE if row.support is None else row.support
-    if right is None:
-        right = (0, support) if row.recall is None else (row.recall.low * support, row.recall.high * support)
-    fewest = right[0] / row.precision.high if row.precision else right[0]
-    most = right[1] / row.precision.low if row.precision and row.precision.low else LARGE
-    return RowCounts(
-        blame=blame,
-        right=right,
-        predicted=(fewest, min(most, LARGE)),
-        precision=bounds(row.precision),
-        recall=bounds(row.recall),
-        f1=bounds(row.f1),
-        f1_of_others=others,
+    bounded = all(option.most is not None for option in options)
+    shares = dict(_printed_spans(row))
+    # What is 0/0 in some option keeps the range of its cell, whichever way it was printed.
+    if all(option.fewest > 0 for option in options):
+        if shares["precision"] is not None:
+            low = min(Fraction(o.hits, o.most) if o.most is not None else Fraction(0) for o in options)
+            shares["precision"] = Span(low=low, high=max(Fraction(o.hits, o.fewest) for o in options))
+        if shares["f1"] is not None:
+            low = min(Fraction(2 * o.hits, support + o.most) if o.most is not None else Fraction(0) for o in options)
+            high = max(Fraction(2 * o.hits, support + o.fewest) for o in options)
+            shares["f1"] = Span(low=low, high=high)
+    if shares["recall"] is not None and support:
+        shares["recall"] = Span(low=Fraction(options[0].hits, support), high=Fraction(options[-1].hits, support))
+    return RowSpans(
+        options=options,
+        hits=Span(low=Fraction(options[0].hits), high=Fraction(options[-1].hits)),
+        predicted=Span(
+            low=Fraction(min(option.fewest for option in options)),
+            high=Fraction(max(option.most for option in options)) if bounded else None,
+        ),
+        false=Span(
+            low=Fraction(min(option.fewest - option.hits for option in options)),
+            high=Fraction(max(option.most - option.hits for option in options)) if bounded else None,
+        ),
+        shares=shares,
     )
+
+
+def _rounded_spans(row: TableRow) -> RowSpans:
+    """Hits and predictions as real numbers: what the printed precision and recall allow before they are counted."""
+    support = Fraction(row.support or 0)
+    shares = dict(_printed_spans(row))
+    recall, precision = shares["recall"], shares["precision"]
+    low, high = (Fraction(0), support) if recall is None else (recall.low * support, recall.high * support)
+    predicted = Span(low=low, high=None)
+    false = Span(low=Fraction(0), high=None)
+    if precision is not None and precision.high:
+        ceiling = high / precision.low if precision.low else None
+        predicted = Span(low=low / precision.high, high=ceiling)
+        most = None if ceiling is None else high * (1 / precision.low - 1)
+        false = Span(low=low * (1 / precision.high - 1), high=most)
+    return RowSpans(options=None, hits=Span(low=low, high=high), predicted=predicted, false=false, shares=shares)

@@ -1,210 +1,229 @@
-"""Read a printed results table from text: aligned columns, Markdown, CSV, TSV, or a few `name: number` lines."""
+"""Reads a results table from text: aligned columns, Markdown, CSV or TSV, reports of scikit-learn and seqeval."""
 
 from __future__ import annotations
 
-import csv
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
+from pathlib import Path
 
 from companion.errors import EvaluationError
-from companion.evaluation.forensics.cells import Cell, printed_cell
+from companion.evaluation.forensics.table import COLUMNS, Cell, ResultsTable, TableRow
 
-COLUMNS = {
-    "precision": ("precision", "prec", "prec.", "p", "精确率", "准确度", "查准率"),
-    "recall": ("recall", "rec", "rec.", "r", "召回率", "查全率"),
-    "f1": ("f1", "f1-score", "f1_score", "f1-measure", "f-score", "f-measure", "fscore", "fb1", "f", "f1值", "f1分数"),
-    "support": ("support", "supp", "supp.", "count", "n", "#", "支持数", "样本数"),
-    "accuracy": ("accuracy", "acc", "acc.", "准确率"),
+ALIASES = {
+    "precision": ("precision", "prec", "prec.", "p"),
+    "recall": ("recall", "rec", "rec.", "r", "sensitivity"),
+    "f1": ("f1", "f1score", "f", "fscore", "fmeasure", "fb1"),
+    "support": ("support", "gold", "n", "count", "#"),
 }
-AVERAGES = {
-    "accuracy": ("accuracy", "acc", "准确率"),
-    "micro avg": ("micro avg", "micro average", "micro-avg", "micro_avg", "micro", "微平均"),
-    "macro avg": ("macro avg", "macro average", "macro-avg", "macro_avg", "macro", "宏平均"),
-    "weighted avg": (
-        "weighted avg", "weighted average", "weighted-avg", "weighted_avg", "weighted", "avg / total", "加权平均",
-    ),
-    "samples avg": ("samples avg", "samples average", "samples_avg"),
-    "overall": ("overall", "total", "all rows"),
-}  # fmt: skip
-SCORES = ("precision", "recall", "f1")
-NUMBER = re.compile(r"\d+(?:\.\d*)?|\.\d+")
-MISSING = ("", "-", "–", "—", "nan", "n/a", "none")
-RULE = re.compile(r"[\s|:+=\-─—_]*")
-REMEDY = "give a header with precision, recall, f1 and support, then one row for each label"
+AVERAGE_NAMES = {
+    "accuracy": "accuracy",
+    "acc": "accuracy",
+    "micro": "micro",
+    "micro avg": "micro",
+    "macro": "macro",
+    "macro avg": "macro",
+    "weighted": "weighted",
+    "weighted avg": "weighted",
+    "avg / total": "weighted",
+    "samples avg": "samples",
+    "overall": "overall",
+    "total": "total",
+    "all": "all",
+}
+MISSING = ("", "-", "–", "—", "nan", "n/a", "na", "undefined", "none", "null")
+NUMBER = re.compile(r"^([+-]?)(\d*)(?:[.,](\d*))?(?:[eE]([+-]?\d{1,3}))?%?$")
+WHOLE = re.compile(r"^(\d{1,3}(?:,\d{3})+|\d+)(?:\.0*)?$")
+RULE = re.compile(r"^[\s|:+=─━┼-]*$")
+DEFAULT_ORDER = ("precision", "recall", "f1", "support")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TableRow:
-    """One printed row, of a label or of an average.
+class _Line:
+    """One line of the text, cut into cells."""
 
-    Taught in: book/walkthroughs/reading-a-results-table
-    """
-
+    number: int
+    """Counted from 1."""
     name: str
-    """The label, or the usual name of the average (`micro avg`, `accuracy`, …; `overall` for scores without a name)."""
-    precision: Cell | None = None
-    """Printed precision, if there is one."""
-    recall: Cell | None = None
-    """Printed recall, if there is one."""
-    f1: Cell | None = None
-    """Printed F1, if there is one."""
-    accuracy: Cell | None = None
-    """Printed accuracy, if there is one."""
-    support: int | None = None
-    """How many items truly carry the label, if it is printed."""
-    line: int = 0
-    """Line of the text, from 1."""
+    """What stands before the numbers."""
+    cells: dict[str, str]
+    """Text by column."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ResultsTable:
-    """A table as printed: each number with its digits.
+def read_table(text: str, *, file: str | Path | None = None) -> ResultsTable:
+    """The table of precision, recall, F1 and support that a text holds.
 
+    Aligned columns, Markdown, CSV (comma or semicolon) and TSV are told apart by themselves; so are shares and
+    percent. Without a header the columns are taken in scikit-learn's order. Lines before the header are skipped, as are
+    rules and blank lines; "accuracy", "micro avg", "macro avg", "weighted avg" and "samples avg" are averages, every
+    other line is a class. `file` is named in errors.
+
+    Raises: EvaluationError for a text without a table, a line that does not fit the header, or a cell that is no
+    number; it names the line.
+    Follows: the text of sklearn.metrics.classification_report and seqeval.metrics.classification_report.
     Taught in: book/walkthroughs/reading-a-results-table
     """
-
-    rows: tuple[TableRow, ...]
-    """The rows of labels."""
-    averages: tuple[TableRow, ...]
-    """Accuracy and averages."""
-    percent: bool
-    """Whether the scores are printed as percentages."""
-
-
-def read_table(text: str) -> ResultsTable:
-    """Read a table of precision, recall, F1 and support.
-
-    Understood are aligned text (the reports of scikit-learn and seqeval among it), Markdown, CSV and TSV, each with or
-    without a header, and lines such as `Accuracy: 0.940`. Without a header the numbers of a row are precision, recall,
-    F1 and support. Scores count as percentages where a percent sign stands, or where most of them exceed 1.
-
-    Raises: EvaluationError that names the line of a number that cannot be read, a label that comes twice, or no row.
-    Taught in: book/walkthroughs/reading-a-results-table
-    """
-    split = _splitter(text)
-    header: list[str] | None = None
-    found: list[tuple[int, str, dict[str, str]]] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if RULE.fullmatch(line):
-            continue
-        fields = split(line)
-        columns = _header(fields)
-        if columns is not None:
-            header = columns
-            continue
-        row = _fields(fields, header, number)
-        if row is not None:
-            found.append((number, *row))
-    return _table(found)
+    lines = [line.replace("`", "").replace("**", "") for line in text.splitlines()]
+    header = next((number for number, line in enumerate(lines) if _is_header(line)), None)
+    first = next((number for number, line in enumerate(lines) if not RULE.match(line)), 0)
+    start = first if header is None else header
+    if not any(not RULE.match(line) for line in lines):
+        raise EvaluationError("there is no table in this text", remedy=_REMEDY, file=file)
+    split = _splitter(lines[start])
+    columns = [*DEFAULT_ORDER] if header is None else _columns(split, lines[start])
+    found: list[_Line] = []
+    for number in range(start if header is None else start + 1, len(lines)):
+        if not RULE.match(lines[number]):
+            found.append(_cut(lines[number], number + 1, columns, split, file))
+    if not found:
+        raise EvaluationError("the table has a header and no rows", remedy=_REMEDY, file=file, line=start + 1)
+    marked = header is not None and "%" in lines[header]
+    return _assemble(found, marked, file)
 
 
-def _splitter(text: str):
-    lines = text.splitlines()
-    if sum(line.count("|") >= 2 for line in lines) >= 2:
-        return lambda line: [field.strip(" *`") for field in line.strip().strip("|").split("|")]
-    for mark in ("\t", ";", ","):
-        if sum(mark in re.sub(r"\d,\d{3}(?!\d)", "", line) for line in lines) >= 2:
-            return lambda line: [field.strip() for field in next(csv.reader([line], delimiter=mark))]
-    return _aligned
+_REMEDY = "paste lines such as `B-LOC 0.926 0.906 0.916 1668` under a header `precision recall f1-score support`"
 
 
-def _aligned(line: str) -> list[str]:
-    fields = re.sub(r"(?i)\bf1[ ](score|measure)", r"f1-\1", line).replace(" %", "%").split()
-    if all(_column(field) for field in fields):
-        return ["", *fields]
-    start = len(fields)
-    while start > 0 and (_numeric(fields[start - 1]) or fields[start - 1].lower() in MISSING):
-        start -= 1
-    # A label may itself be a number (`0`, `1`): the first field is always the name.
-    start = max(start, 1)
-    return [" ".join(fields[:start]).rstrip(":="), *fields[start:]]
+def _is_header(line: str) -> bool:
+    words = [_column(word) for word in re.split(r"[\s|,;\t]+", _joined(line))]
+    return len({word for word in words if word in COLUMNS}) >= 2
 
 
-def _numeric(field: str) -> bool:
-    return NUMBER.fullmatch(field.rstrip("%").replace(",", "")) is not None
+def _joined(line: str) -> str:
+    """Titles of two words as one, so that white space can part them."""
+    return re.sub(r"(?i)\bf[ -]?(1)?[ -]?(score|measure)\b", "f1", line).replace("(%)", "%").replace(" %", "%")
 
 
-def _column(field: str) -> str | None:
-    name = re.sub(r"\s+", "-", field.strip().lower()).rstrip(":").removesuffix("(%)").rstrip("-")
-    return next((column for column, names in COLUMNS.items() if name in names), None)
+def _column(word: str) -> str:
+    """The column that a title names, or the title."""
+    plain = re.sub(r"[%_()\-\"' ]", "", word.lower())
+    return next((name for name, aliases in ALIASES.items() if plain in aliases), plain)
 
 
-def _header(fields: list[str]) -> list[str] | None:
-    columns = [_column(field) or "" for field in fields]
-    return columns if sum(column in SCORES for column in columns) >= 2 and not any(map(_numeric, fields)) else None
+def _splitter(line: str) -> Callable[[str], list[str]] | None:
+    """How a line is cut into cells; None for columns that white space parts."""
+    if line.count("|") >= 2:
+        return lambda text: [cell.strip() for cell in text.strip().strip("|").split("|")]
+    delimiter = next((mark for mark in "\t;," if line.count(mark) >= 2), None)
+    return None if delimiter is None else lambda text: _split_quoted(text, delimiter)
 
 
-def _fields(fields: list[str], header: list[str] | None, line: int) -> tuple[str, dict[str, str]] | None:
-    name, values = fields[0].strip(), fields[1:]
-    numbers = [value for value in values if value.lower() not in MISSING]
-    if not numbers:
+def _split_quoted(line: str, delimiter: str) -> list[str]:
+    cells, cell, quoted = [], "", False
+    for character in line:
+        if character == '"':
+            quoted = not quoted
+        elif character == delimiter and not quoted:
+            cells.append(cell.strip())
+            cell = ""
+        else:
+            cell += character
+    return [*cells, cell.strip()]
+
+
+def _columns(split: Callable[[str], list[str]] | None, line: str) -> list[str]:
+    if split is not None:
+        return [_column(cell) for cell in split(_joined(line))]
+    titles = [_column(word) for word in _joined(line).split()]
+    # A title over the names ("class precision recall ...") is no column of numbers.
+    return titles[next(n for n, title in enumerate(titles) if title in DEFAULT_ORDER) :]
+
+
+def _cut(
+    line: str, number: int, columns: list[str], split: Callable[[str], list[str]] | None, file: str | Path | None
+) -> _Line:
+    if split is not None:
+        cells = split(line)
+        if "precision" in columns and columns[0] in DEFAULT_ORDER and len(cells) == len(columns) + 1:
+            columns = ["", *columns]
+        if len(cells) != len(columns):
+            raise _error(number, f"{len(cells)} cells under {len(columns)} titles", file)
+        place = next((n for n, title in enumerate(columns) if title not in DEFAULT_ORDER), None)
+        named = {title: cell for title, cell in zip(columns, cells, strict=True) if title in DEFAULT_ORDER}
+        return _Line(number=number, name="" if place is None else cells[place], cells=named)
+    words = re.sub(r"(\d)\s+%", r"\1%", line).split()
+    count = 0
+    while count < min(len(columns), len(words)) and _is_value(words[-1 - count]):
+        count += 1
+    name, values = " ".join(words[: len(words) - count]), words[len(words) - count :]
+    if _average(name) == "accuracy" and count in (1, 2):
+        return _Line(number=number, name=name, cells=dict(zip(("f1", "support"), values, strict=False)))
+    if count != len(columns) and not (columns == [*DEFAULT_ORDER] and count == 3):
+        raise _error(number, f"{name!r} has {count} numbers under {len(columns)} titles", file)
+    pairs = zip(columns, values, strict=False)
+    return _Line(number=number, name=name, cells={title: cell for title, cell in pairs if title in DEFAULT_ORDER})
+
+
+def _is_value(word: str) -> bool:
+    return word.lower() in MISSING or bool(WHOLE.match(word)) or _parts(word) is not None
+
+
+def _parts(word: str) -> tuple[int, int] | None:
+    """A number as (units, digits): "0.894" is (894, 3)."""
+    found = NUMBER.match(word)
+    if not found or not (found[2] or found[3]):
         return None
-    single = _column(name)
-    if len(numbers) == 1 and single is not None and header is None:
-        return "", {single: numbers[0]}
-    if _average(name) == "accuracy":
-        return "accuracy", {"accuracy": numbers[0], **({"support": numbers[-1]} if len(numbers) > 1 else {})}
-    names = header[1:] if header else ["precision", "recall", "f1", "support"]
-    if len(values) > len(names) or (not header and len(values) < 3):
-        raise EvaluationError(
-            f"{len(values)} numbers after {name!r} do not fit the columns {', '.join(filter(None, names))}",
-            remedy=REMEDY,
-            line=line,
-            file="table",
-        )
-    return name, {column: value for column, value in zip(names, values, strict=False) if column}
+    units = int(found[2] + (found[3] or "") or "0")
+    digits = len(found[3] or "") - int(found[4] or 0)
+    if digits < 0:
+        units, digits = units * 10**-digits, 0
+    return (-units if found[1] == "-" else units), digits
 
 
 def _average(name: str) -> str | None:
-    return next((average for average, names in AVERAGES.items() if name.strip().lower() in names), None)
+    return AVERAGE_NAMES.get(re.sub(r"[-_ ]+", " ", name.lower().replace("average", "avg")).strip())
 
 
-def _table(found: list[tuple[int, str, dict[str, str]]]) -> ResultsTable:
-    scores = [value for _, _, row in found for column, value in row.items() if column != "support"]
-    readable = [float(value.rstrip("% ")) for value in scores if NUMBER.fullmatch(value.rstrip("% "))]
-    percent = any("%" in value for value in scores) or 2 * sum(value > 1 for value in readable) > len(readable)
+def _assemble(lines: list[_Line], marked: bool, file: str | Path | None) -> ResultsTable:
+    shares = [line.cells[column] for line in lines for column in COLUMNS if column in line.cells]
+    numbers = [parts for parts in map(_parts, shares) if parts is not None]
+    above = sum(units > 10**digits for units, digits in numbers)
+    percent = marked or any("%" in text for text in shares) or 2 * above > len(numbers)
     rows: list[TableRow] = []
-    averages: list[TableRow] = []
-    single: dict[str, tuple[int, str]] = {}
-    for line, name, values in found:
-        if not name:
-            single.update({column: (line, value) for column, value in values.items()})
-            continue
-        target, name = (averages, _average(name)) if _average(name) else (rows, name)
-        if any(row.name == name for row in target):
-            raise EvaluationError(
-                f"the row {name!r} comes twice", remedy="keep one row for each label", line=line, file="table"
-            )
-        cells = {column: _cell(value, line, percent) for column, value in values.items() if column != "support"}
-        support = _support(values.get("support", ""), line, averaged=target is averages)
-        target.append(TableRow(name=name, support=support, line=line, **cells))
-    if single:
-        cells = {column: _cell(value, line, percent) for column, (line, value) in single.items() if column != "support"}
-        averages.append(TableRow(name="overall", line=min(line for line, _ in single.values()), **cells))
-    if not rows and not averages:
-        raise EvaluationError("there is no row with numbers in this table", remedy=REMEDY)
-    return ResultsTable(rows=tuple(rows), averages=tuple(averages), percent=percent)
+    averages: dict[str, TableRow] = {}
+    for line in lines:
+        kind = _average(line.name)
+        row = _row(line, kind, percent, file)
+        if kind is None:
+            rows.append(row)
+        elif kind in averages:
+            raise _error(line.number, f"a second line {line.name!r}", file)
+        else:
+            averages[kind] = row
+    if not rows:
+        raise EvaluationError("the table has averages and no classes", remedy=_REMEDY, file=file, line=lines[0].number)
+    return ResultsTable(rows=tuple(rows), averages=averages, percent=percent)
 
 
-def _cell(text: str, line: int, percent: bool) -> Cell | None:
-    if text.lower() in MISSING:
-        return None
-    if not NUMBER.fullmatch(text.rstrip("% ")):
-        raise EvaluationError(
-            f"{text!r} is not a score", remedy="write scores as 0.894, 89.4 or 89.4%", line=line, file="table"
-        )
-    return printed_cell(text, percent=percent)
-
-
-def _support(text: str, line: int, *, averaged: bool) -> int | None:
-    if text.lower() in MISSING:
-        return None
-    number = text.replace(",", "")
-    if NUMBER.fullmatch(number) and Fraction(number).denominator == 1:
-        return int(Fraction(number))
-    if averaged:  # pandas repeats the accuracy in all columns of scikit-learn's report
-        return None
-    raise EvaluationError(
-        f"the support {text!r} is not a whole number", remedy="write the count of true items", line=line, file="table"
+def _row(line: _Line, kind: str | None, percent: bool, file: str | Path | None) -> TableRow:
+    cells: dict[str, Cell | None] = {}
+    for column in COLUMNS:
+        text = line.cells.get(column, "")
+        parts = _parts(text)
+        if parts is None and text.lower() not in MISSING:
+            raise _error(line.number, f"{line.name!r}, {column}: {text!r} is no number", file)
+        if parts is not None:
+            cells[column] = Cell(text=text, units=parts[0], digits=parts[1] + 2 * percent)
+    support = line.cells.get("support", "")
+    whole = WHOLE.match(support)
+    if kind == "accuracy":
+        # A data frame repeats the accuracy in every column, the support included.
+        value = next((cells[column] for column in reversed(COLUMNS) if cells.get(column)), None)
+        cells = {"f1": value}
+        whole = None if value is not None and _parts(support) == _parts(value.text) else whole
+    elif whole is None and support.lower() not in MISSING:
+        raise _error(line.number, f"{line.name!r}, support: {support!r} is no whole number", file)
+    return TableRow(
+        name=line.name,
+        precision=cells.get("precision"),
+        recall=cells.get("recall"),
+        f1=cells.get("f1"),
+        support=int(whole[1].replace(",", "")) if whole else None,
+        line=line.number,
     )
+
+
+def _error(number: int, problem: str, file: str | Path | None) -> EvaluationError:
+    place = "" if file is not None else f"line {number}: "
+    remedy = "correct the line, or leave it out if it is no part of the table"
+    return EvaluationError(place + problem, remedy=remedy, file=file, line=number)
