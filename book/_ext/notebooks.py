@@ -73,7 +73,10 @@ def code_cells(path: Path) -> list[dict]:
 
 
 def normalise(notebook) -> None:
-    """Drops what differs from run to run or from machine to machine: timings, versions, empty widget state."""
+    """Drops what differs from run to run or from machine to machine: timings, versions, empty widget state.
+
+    Alternative text that a figure brings is copied to the metadata of its cell, where the book looks for it.
+    """
     state = notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state")
     if not state:
         notebook.metadata.pop("widgets", None)
@@ -81,6 +84,10 @@ def normalise(notebook) -> None:
     notebook.metadata["language_info"] = {"name": "python"}
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            for about in output.get("metadata", {}).values():
+                if isinstance(about, dict) and about.get("alt"):
+                    cell.metadata.setdefault("mystnb", {}).setdefault("image", {})["alt"] = about["alt"]
 
 
 def execute(path: Path) -> float:

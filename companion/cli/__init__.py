@@ -1,4 +1,4 @@
-"""The command line: `companion corpora | train | tune | evaluate | compare | predict | export | experiments`."""
+"""The commands: `companion corpora | train | tune | evaluate | compare | predict | export | audit | experiments`."""
 
 from __future__ import annotations
 

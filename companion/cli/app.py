@@ -32,7 +32,7 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for command in (corpora, train, tune, evaluate, compare, predict, export, experiments):
+    for command in (corpora, train, tune, evaluate, compare, predict, export, audit, experiments):
         app.command()(command)
     return app
 
@@ -87,13 +87,14 @@ def train(
     batch_size: Annotated[int | None, typer.Option(help="Rows per update.")] = None,
     patience: Annotated[int | None, typer.Option(help="Stop after this many evaluations without improvement.")] = None,
     checkpoint_every: Annotated[
-        int | None, typer.Option(help="Also save after this many updates; it is always saved at an epoch's end.")
+        int | None, typer.Option(help="Also save after so many updates, besides each epoch.")
     ] = None,
     max_length: Annotated[int | None, typer.Option(help="Word pieces per window, or of a text.")] = None,
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16, or fp16.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
     seed: Annotated[int, typer.Option(help="Decides the head's first weights, the order of rows, and dropout.")] = 0,
     tensorboard: Annotated[Path | None, typer.Option(help="Also write TensorBoard events to this folder.")] = None,
+    wandb: Annotated[str | None, typer.Option(help="Also log to this W&B project: offline, in the run folder.")] = None,
     language: Annotated[str | None, typer.Option(help="For the model card: the language of your texts, en.")] = None,
     licence: Annotated[str | None, typer.Option(help="For the model card: the model's licence, apache-2.0.")] = None,
     as_json: JSON = False,
@@ -130,6 +131,7 @@ def train(
         batch_size=batch_size,
         about=_given(language=language, licence=licence),
         tensorboard=tensorboard,
+        wandb=wandb,
         as_json=as_json,
     )
 
@@ -265,6 +267,18 @@ def export(
     export_model(run, folder, as_json=as_json)
 
 
+def audit(
+    report: Annotated[Path, typer.Argument(help="A text, Markdown, CSV or TSV file with a table, or - for input.")],
+    total: Annotated[int | None, typer.Option(help="How many items should have been scored, if you know it.")] = None,
+    as_json: JSON = False,
+) -> None:
+    """Find what no counts can make in a table of precision, recall, F1 and support; exit code 1 if there is any."""
+    from companion.cli.audit import audit_report
+
+    if audit_report(report, total=total, as_json=as_json):
+        raise typer.Exit(1)
+
+
 def experiments(
     name: Annotated[str | None, typer.Argument(help="Run this experiment.")] = None,
     profile: Annotated[str, typer.Option(help="fast (what a chapter runs) or full (writes the record).")] = "full",
@@ -275,9 +289,8 @@ def experiments(
     from companion.cli.experiments import list_experiments, run_experiment
 
     if name is None:
-        list_experiments(out, as_json=as_json)
-    else:
-        run_experiment(name, profile, out, as_json=as_json)
+        return list_experiments(out, as_json=as_json)
+    run_experiment(name, profile, out, as_json=as_json)
 
 
 def _given(**options: Any) -> dict[str, Any]:

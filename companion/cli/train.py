@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from companion.cli.source import Source
     from companion.corpora.records import Corpus
     from companion.corpora.texts import TextCorpus
+    from companion.training.loggers import Log
 
 SCORES = {
     "entity_f1": "entity F1",
@@ -34,6 +35,7 @@ def train_model(
     batch_size: int | None,
     about: dict[str, str],
     tensorboard: Path | None,
+    wandb: str | None,
     as_json: bool,
 ) -> None:
     """Train, evaluate on dev as it goes, export the best weights, and say where everything is.
@@ -48,11 +50,7 @@ def train_model(
     adaptation = read_method(method)
     corpus = source.load()
     say(describe_corpus(corpus, task_options.get("kind", "single")))
-    log = None
-    if tensorboard is not None:
-        from companion.training.loggers import tensorboard_log
-
-        log = tensorboard_log(tensorboard)
+    trackers = open_trackers(out, tensorboard, wandb)
     given = {"model": model, "method": method, **settings, **task_options, "batch_size": batch_size, **about}
     tuned = fine_tune(
         corpus,
@@ -64,7 +62,7 @@ def train_model(
         origin=source.to_json(),
         command=command_line(source, given, out),
         about=about,
-        log=_narrate(log),
+        log=_narrate(trackers),
         say=say,
         **({} if batch_size is None else {"batch_size": batch_size}),
     )
@@ -126,13 +124,27 @@ def command_line(source: Source, given: dict[str, Any], out: Path) -> str:
     return shlex.join([*words, "--out", out.resolve().name])
 
 
-def _narrate(log: Any) -> Any:
-    """Say each evaluation on standard error, and pass everything on to a tracker."""
+def open_trackers(out: Path, tensorboard: Path | None, wandb: str | None) -> list[Log]:
+    """The trackers that were asked for.
+
+    Raises:
+        MissingDependencyError: one of them is not installed.
+    """
+    from companion.training.loggers import tensorboard_log, wandb_log
+
+    trackers = [] if tensorboard is None else [tensorboard_log(tensorboard)]
+    if wandb is not None:
+        trackers.append(wandb_log(project=wandb, name=out.resolve().name, dir=str(out)))
+    return trackers
+
+
+def _narrate(trackers: list[Log]) -> Log:
+    """Say each evaluation on standard error, and pass everything on to the trackers."""
 
     def tell(step: int, values: dict[str, float]) -> None:
         for name in SCORES.keys() & values.keys():
             say(f"update {step}: {_score(name, values[name])}")
-        if log is not None:
+        for log in trackers:
             log(step, values)
 
     return tell

@@ -143,11 +143,16 @@ def score_labels(
     *,
     bootstrap: int = 1000,
     seed: int = 0,
+    method: str = "percentile",
 ) -> ClassificationReport:
     """Compare gold and predicted labels text by text: one label each, or any number of them as a list, tuple or set.
 
+    `bootstrap` is the number of resamples behind the two intervals, `method` that of `bootstrap_interval`: "bca" where
+    there are many classes of a dozen texts each.
+
     Raises:
-        EvaluationError: the lists differ in length, are empty, or mix single labels with collections.
+        EvaluationError: the lists differ in length, are empty, or mix single labels with collections; an unknown
+            method.
 
     Follows: scikit-learn's `precision_recall_fscore_support` with `zero_division=0`.
     Taught in: book/reference/helpdesk
@@ -170,7 +175,7 @@ def score_labels(
         name: Counts(correct=int(found), predicted=int(said), gold=int(there))
         for name, found, said, there in zip(classes, *sums, strict=True)
     }
-    accuracy, macro = _intervals(truth, guess, bootstrap, seed)
+    accuracy, macro = _intervals(truth, guess, bootstrap, seed, method)
     confusion: dict[str, dict[str, int]] = {}
     if single:
         matrix = truth.T.astype(np.int64) @ guess.astype(np.int64)
@@ -232,10 +237,13 @@ def macro_f1_of(sums: np.ndarray) -> np.ndarray:
     return np.divide(f1.sum(-1), present, out=np.full(len(sums), np.nan), where=present > 0)
 
 
-def _intervals(truth: np.ndarray, guess: np.ndarray, resamples: int, seed: int) -> list[Interval]:
+def _intervals(truth: np.ndarray, guess: np.ndarray, resamples: int, seed: int, method: str) -> list[Interval]:
     """Bootstrap intervals of accuracy and macro F1."""
     rows = label_counts(truth, guess)
-    return [bootstrap_interval(score, rows, resamples=resamples, seed=seed) for score in (accuracy_of, macro_f1_of)]
+    return [
+        bootstrap_interval(score, rows, resamples=resamples, seed=seed, method=method)
+        for score in (accuracy_of, macro_f1_of)
+    ]
 
 
 def _number(value: float | None) -> str:

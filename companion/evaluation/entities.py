@@ -137,6 +137,8 @@ def _check_lengths(
         )
     if len(gold) == 0:
         raise EvaluationError("no sentence to score", remedy="pass at least one sentence; is the split empty?")
+    if _all_fit(sides.values()):
+        return
     for index, rows in enumerate(zip(*sides.values(), strict=True)):
         for side, row in zip(sides, rows, strict=True):
             if isinstance(row, str) or not isinstance(row, Sized):
@@ -153,6 +155,17 @@ def _check_lengths(
             )
         if len(rows[0]) == 0:
             raise EvaluationError(f"sentence {index} is empty", remedy="leave out sentences without words")
+
+
+def _all_fit(sides: Iterable[Sequence[Sequence[str]]]) -> bool:
+    """Whether every row is one, and as long as its partners; told quickly, since it nearly always is so."""
+    sides = list(sides)
+    if any(
+        issubclass(kind, str) or not issubclass(kind, Sized) for kind in {type(row) for rows in sides for row in rows}
+    ):
+        return False
+    lengths = [list(map(len, rows)) for rows in sides]
+    return all(lengths[0]) and all(other == lengths[0] for other in lengths[1:])
 
 
 def _recall(

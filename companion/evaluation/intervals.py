@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
 from companion.errors import EvaluationError
 from companion.randomness import key
 
-# Resamples are drawn in blocks, so that memory stays near 64 MB however many sentences there are.
-BLOCK_VALUES = 4_000_000
+# Resamples are drawn in blocks that fit the processor's cache; that takes half the time of one large block.
+BLOCK_VALUES = 100_000
+METHODS = ("percentile", "bca")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,15 +58,22 @@ def bootstrap_interval(
     resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
+    method: str = "percentile",
 ) -> Interval:
-    """Percentile bootstrap of a statistic of column sums, drawing whole rows (one row = one sentence) with replacement.
+    """Bootstrap interval of a statistic of column sums, drawing whole rows (one row = one sentence) with replacement.
 
     `rows` holds counts, shape [rows, columns]. `statistic` maps sums of shape [resamples, columns] to values of shape
     [resamples]; NaN says undefined. Rows are drawn rather than entities because errors of one sentence hang together.
     The same seed gives the same interval, to the last bit. With `resamples=0` there is a mean and no interval.
 
-    Raises: EvaluationError for no rows, a negative `resamples`, a level outside (0, 1), or a statistic of wrong shape.
-    Follows: Efron and Tibshirani (1993), "An Introduction to the Bootstrap", section 13.3.
+    `method="percentile"` covers what it promises for accuracy and entity F1 from 100 rows on (experiment
+    `interval-coverage`). It is too narrow for a proportion with fewer than five errors, where `wilson_interval` helps,
+    and lies too low for a macro F1 over many classes of a dozen rows each, where `method="bca"` (bias-corrected and
+    accelerated) helps. No method helps where most classes have three rows.
+
+    Raises: EvaluationError for no rows, a negative `resamples`, a level outside (0, 1), an unknown method, or a
+        statistic of wrong shape.
+    Follows: Efron and Tibshirani (1993), "An Introduction to the Bootstrap", sections 13.3 and 14.3.
     Taught in: book/walkthroughs/train-a-tagger
     """
     _check_level(level)
@@ -78,6 +87,8 @@ def bootstrap_interval(
         raise EvaluationError(
             f"resamples is {resamples}", remedy="use 0 (no interval) or a positive number such as 1000"
         )
+    if method not in METHODS:
+        raise EvaluationError(f"unknown bootstrap method {method!r}", remedy=f"use one of {', '.join(METHODS)}")
     mean = _defined(_apply(statistic, table.sum(axis=0, keepdims=True)))
     generator = np.random.Generator(np.random.PCG64(key(seed, "bootstrap")))
     values = np.empty(resamples)
@@ -90,10 +101,13 @@ def bootstrap_interval(
         times = np.bincount(drawn.ravel(), minlength=size * len(table)).reshape(size, len(table))
         values[start : start + size] = _apply(statistic, times @ table)
     usable = values[~np.isnan(values)]
-    if len(usable) == 0:
+    if len(usable) == 0 or mean is None:
         low = high = sd = None
     else:
-        low, high = (float(end) for end in np.quantile(usable, [(1 - level) / 2, (1 + level) / 2]))
+        ends = [(1 - level) / 2, (1 + level) / 2]
+        if method == "bca":
+            ends = _corrected(ends, usable, mean, _apply(statistic, table.sum(axis=0) - table))
+        low, high = (float(end) for end in np.quantile(usable, ends))
         sd = float(usable.std(ddof=1)) if len(usable) > 1 else None
     return Interval(mean=mean, low=low, high=high, n=len(table), sd=sd, level=level, undefined=resamples - len(usable))
 
@@ -166,6 +180,21 @@ def _student_between(angle: float, degrees: int) -> float:
         term *= cosine**2 * (power + 1) / (power + 2)
     total *= math.sin(angle)
     return 2 / math.pi * (angle + total) if odd else total
+
+
+def _corrected(ends: Sequence[float], values: np.ndarray, mean: float, without_one: np.ndarray) -> list[float]:
+    """The shares of the resamples at which a BCa interval ends; `without_one` holds the statistic without each row."""
+    normal = NormalDist()
+    below = float((values < mean).mean() + (values == mean).mean() / 2)
+    half = 0.5 / len(values)
+    bias = normal.inv_cdf(min(max(below, half), 1 - half))
+    left = without_one[~np.isnan(without_one)]
+    pull = left.mean() - left if len(left) else left
+    spread = float(np.square(pull).sum())
+    acceleration = float((pull**3).sum() / (6 * spread**1.5)) if spread else 0.0
+    shifted = [bias + normal.inv_cdf(end) for end in ends]
+    # Where the denominator leaves the positive numbers, the formula has passed the last resample.
+    return [normal.cdf(bias + shift / max(1 - acceleration * shift, 1e-9)) for shift in shifted]
 
 
 def _apply(statistic: Callable[[np.ndarray], np.ndarray], sums: np.ndarray) -> np.ndarray:

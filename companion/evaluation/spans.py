@@ -1,13 +1,15 @@
 """The entities of a whole corpus at once: columns of tags are compared instead of one tag after another.
 
-`companion.corpora.schemes.entities` reads one row and says what an entity is; here the same reading is done for all rows
-together, which is what makes scoring fast. The tests hold one against the other.
+`companion.corpora.schemes.entities` reads one row and says what an entity is; here all rows are read together, which is
+what makes scoring fast. The tests hold one against the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 
 import numpy as np
@@ -18,6 +20,8 @@ from companion.evaluation.counts import Counts, EntityCounts
 
 OUTSIDE, BEGIN, INSIDE, END, SINGLE = range(5)
 LETTERS = {"O": OUTSIDE, "B": BEGIN, "I": INSIDE, "E": END, "L": END, "S": SINGLE, "U": SINGLE}
+NONE = -1
+"""The number of the type that \"O\" does not have."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,20 +53,20 @@ class Spans:
         return np.searchsorted(self.sentence, np.arange(self.sentences + 1)).tolist()
 
 
-def read_tags(tags: Iterable[str], scheme: str) -> dict[str, tuple[int, str]]:
-    """The letter's number and the type of each distinct tag.
+def read_tags(tags: Iterable[str], scheme: str) -> list[tuple[int, str]]:
+    """The letter's number and the type of each tag.
 
     Raises:
         DataError: something that is no tag, or a prefix that the scheme does not have.
     """
-    read = {}
+    read = []
     for tag in tags:
         if not isinstance(tag, str):
             raise DataError(f"{tag!r} is not a string")
         letter, name = parse_tag(tag)
         if letter != "O" and letter not in PREFIXES[scheme]:
             raise DataError(f"{tag!r} has a prefix that {scheme} does not have")
-        read[tag] = LETTERS[letter], name
+        read.append((LETTERS[letter], name))
     return read
 
 
@@ -75,13 +79,18 @@ def find_spans(
         DataError: as `read_tags`.
         TypeError: a tag that cannot be hashed.
     """
-    distinct = set(chain.from_iterable(chain.from_iterable(sides)))
-    read = read_tags(distinct, scheme)
-    types = tuple(sorted({name for letter, name in read.values() if letter != OUTSIDE}))
-    number = {name: place for place, name in enumerate(types)}
-    # One integer holds letter and type; "O" is 0, so that rows can be set apart by zeros.
-    code = {tag: letter + 5 * number[name] if letter else 0 for tag, (letter, name) in read.items()}
-    return tuple(_side(rows, code, types, scheme, strict) for rows in sides)
+    # Each tag is looked at once, wherever it stands: a tag that is met for the first time gets the next number.
+    numbers: defaultdict[str, int] = defaultdict()
+    numbers.default_factory = numbers.__len__
+    columns = [np.fromiter(map(numbers.__getitem__, chain.from_iterable(rows)), dtype=np.int32) for rows in sides]
+    read = read_tags(numbers, scheme)
+    types = tuple(sorted({name for letter, name in read if letter != OUTSIDE}))
+    letter_of = np.array([letter for letter, _ in read], dtype=np.int8)
+    kind_of = np.array([types.index(name) if letter != OUTSIDE else NONE for letter, name in read], dtype=np.int32)
+    return tuple(
+        _side([len(row) for row in rows], letter_of[column], kind_of[column], types, scheme, strict)
+        for rows, column in zip(sides, columns, strict=True)
+    )
 
 
 def correct_spans(gold: Spans, predicted: Spans) -> np.ndarray:
@@ -109,53 +118,50 @@ def count_spans(gold: Spans, predicted: Spans) -> tuple[np.ndarray, dict[str, Co
     said, there = place[: len(keys[0])], place[len(keys[0]) :]
     numbers = np.stack([np.bincount(part, minlength=len(cells)) for part in (said[right], said, there)], axis=1)
     by_type = {
-        gold.types[kind]: _counts(numbers[cells % many == kind].sum(0).tolist())
+        gold.types[kind]: _counts(*numbers[cells % many == kind].sum(0).tolist())
         for kind in np.unique(cells % many).tolist()
     }
     by_sentence: dict[int, dict[str, Counts]] = {}
     for cell, row in zip(cells.tolist(), numbers.tolist(), strict=True):
-        by_sentence.setdefault(cell // many, {})[gold.types[cell % many]] = _counts(row)
-    nothing: Mapping[str, Counts] = {}
-    counts = tuple(EntityCounts(by_type=by_sentence.get(index, nothing)) for index in range(gold.sentences))
-    return table, by_type, counts
+        by_sentence.setdefault(cell // many, {})[gold.types[cell % many]] = _counts(*row)
+    counts = [EntityCounts(by_type={})] * gold.sentences
+    for index, row in by_sentence.items():
+        counts[index] = EntityCounts(by_type=row)
+    return table, by_type, tuple(counts)
 
 
-def _counts(row: Sequence[int]) -> Counts:
-    return Counts(correct=row[0], predicted=row[1], gold=row[2])
+# Most sentences have one of a few results, and counts never change, so that these are made once.
+@lru_cache(maxsize=4096)
+def _counts(correct: int, predicted: int, gold: int) -> Counts:
+    return Counts(correct=correct, predicted=predicted, gold=gold)
 
 
 def _side(
-    rows: Sequence[Sequence[str]], code: Mapping[str, int], types: tuple[str, ...], scheme: str, strict: bool
+    lengths: Sequence[int], letters: np.ndarray, kinds: np.ndarray, types: tuple[str, ...], scheme: str, strict: bool
 ) -> Spans:
-    lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
-    words = int(lengths.sum())
-    sentence_of = np.repeat(np.arange(len(rows)), lengths)
-    # An "O" before each row keeps neighbours of different sentences apart.
-    offset = np.cumsum(lengths + 1) - lengths
-    column = np.zeros(words + len(rows) + 1, dtype=np.int64)
-    column[np.arange(words) + sentence_of + 1] = np.fromiter(
-        map(code.__getitem__, chain.from_iterable(rows)), dtype=np.int64, count=words
-    )
-    letter, kind = column % 5, column // 5
-    before, after = letter[:-1], letter[1:]
-    goes_on = np.zeros(len(column), dtype=bool)
-    goes_on[1:] = (
-        ((after == INSIDE) | (after == END)) & ((before == BEGIN) | (before == INSIDE)) & (kind[1:] == kind[:-1])
-    )
+    # An "O" before each row, and one at the end, keep neighbours of different sentences apart.
+    first = np.cumsum([1, *(length + 1 for length in lengths)])
+    place = np.arange(len(letters)) + np.repeat(np.arange(1, len(lengths) + 1), lengths)
+    letter = np.zeros(first[-1], dtype=np.int8)
+    kind = np.full(first[-1], NONE, dtype=np.int32)
+    letter[place], kind[place] = letters, kinds
+    before, now = letter[:-1], letter[1:]
+    goes_on = np.zeros(len(letter), dtype=bool)
+    goes_on[1:] = ((now == INSIDE) | (now == END)) & ((before == BEGIN) | (before == INSIDE)) & (kind[1:] == kind[:-1])
     starts = np.flatnonzero((letter != OUTSIDE) & ~goes_on)
-    ends = np.flatnonzero((letter[:-1] != OUTSIDE) & ~goes_on[1:]) + 1
+    ends = np.flatnonzero((before != OUTSIDE) & ~goes_on[1:]) + 1
     good = _well_formed(letter, kind, starts, ends, scheme)
     ill_formed = int(np.count_nonzero(letter) - (ends - starts)[good].sum())
     if strict:
         starts, ends = starts[good], ends[good]
-    sentence = np.searchsorted(offset, starts, side="right") - 1
+    sentence = np.searchsorted(first, starts, side="right") - 1
     return Spans(
         sentence=sentence,
-        start=starts - offset[sentence],
-        end=ends - offset[sentence],
-        kind=kind[starts],
+        start=starts - first[sentence],
+        end=ends - first[sentence],
+        kind=kind[starts].astype(np.int64),
         types=types,
-        sentences=len(rows),
+        sentences=len(lengths),
         ill_formed=ill_formed,
     )
 
@@ -167,6 +173,5 @@ def _well_formed(letter: np.ndarray, kind: np.ndarray, starts: np.ndarray, ends:
         return first == BEGIN
     if scheme == "IOB1":
         # The column begins with an "O", so that every piece has a neighbour before it.
-        touches = (letter[starts - 1] != OUTSIDE) & (kind[starts - 1] == kind[starts])
-        return (first == BEGIN) == touches
+        return (first == BEGIN) == (kind[starts - 1] == kind[starts])
     return (first == SINGLE) | ((first == BEGIN) & (letter[ends - 1] == END))

@@ -23,6 +23,7 @@ NAMES = (
     "public-texts",
     "sentiment-learning-curve",
     "pooling-arms",
+    "forensics-trial",
 )
 
 

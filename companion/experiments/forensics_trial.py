@@ -32,7 +32,7 @@ Options = list[tuple[int, int, int]]
 
 
 def run(profile: str = "fast", root: Path = Path("records"), say: Callable[[str], None] = print) -> list[Cell]:
-    """Try both styles without a record; the fast profile takes 20 tables of each kind with supports up to 500."""
+    """Try both styles without a record; the fast profile takes 10 tables of each kind with supports up to 500."""
     full = profile == "full"
     command = f"companion experiments {NAME} --profile {profile}"
     cells = [{"style": style, "seed": 0} for style in STYLES]
@@ -41,7 +41,7 @@ def run(profile: str = "fast", root: Path = Path("records"), say: Callable[[str]
 
 def measure(*, style: str, seed: int, full: bool) -> dict[str, Any]:
     """How many honest tables the audit accuses, and how many planted cells it finds."""
-    return trial(style, seed, tables=TABLES if full else 20, largest=LARGEST if full else 500)
+    return trial(style, seed, tables=TABLES if full else 10, largest=LARGEST if full else 500)
 
 
 def trial(
@@ -198,17 +198,19 @@ def refuted(text: str) -> bool:
 def _every_count(scores: Sequence[Fraction], support: int, half: Fraction, total: int | None) -> Options | None:
     """For every count of right items that can print the row: itself, the fewest and the most predictions with it.
 
-    None where the precision prints as zero and predictions are free: nothing bounds them, and the row is not judged.
+    None where a recall is possible, the precision prints as zero and predictions are free: nothing bounds them, and the
+    row is not judged.
     """
     import numpy as np
 
     scale = int(1 / half)
     precision, recall, f1 = (int(score * scale) for score in scores)
-    if precision <= 1 and total is None:
-        return None
     counts = np.arange(support + 1)
+    possible = counts[np.abs(scale * counts - recall * support) <= support]
+    if len(possible) and precision <= 1 and total is None:
+        return None
     options = []
-    for right in map(int, counts[np.abs(scale * counts - recall * support) <= support]):
+    for right in map(int, possible):
         most = right * scale // (precision - 1) + 1 if precision > 1 else total
         predicted = np.arange(right, (most if total is None else min(most, total)) + 1)
         fits = np.abs(scale * right - precision * predicted) <= predicted

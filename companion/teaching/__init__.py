@@ -2,8 +2,8 @@
 
 Verbs (`claim`, `predict`, `self_test`, `parity`, `show`, `check`) display at once and return nothing; nouns
 (`token_strip`, `attention_map`, `tagged_sentence`, `label_table`, `derivation`, `logit_dragger`, `piece_explorer`,
-`concept_map`, `error_browser`, `confusion_figure`, `reliability_figure`, `Explore`) are what a notebook displays when
-they stand last in a cell.
+`concept_map`, `error_browser`, `confusion_figure`, `reliability_figure`, `interval_figure`, `learning_curve_figure`,
+`threshold_explorer`, `table_auditor`, `Explore`) are what a notebook displays when they stand last in a cell.
 """
 
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from companion._lazy import attach
 if TYPE_CHECKING:
     from companion.teaching.agreement import parity as parity
     from companion.teaching.attention import attention_map as attention_map
+    from companion.teaching.auditor import table_auditor as table_auditor
     from companion.teaching.claims import claim as claim
     from companion.teaching.concepts import concept_map as concept_map
     from companion.teaching.confusion import confusion_figure as confusion_figure
@@ -33,12 +34,16 @@ if TYPE_CHECKING:
     from companion.teaching.steps import derivation as derivation
     from companion.teaching.strips import token_strip as token_strip
     from companion.teaching.tables import label_table as label_table
+    from companion.teaching.threshold import threshold_explorer as threshold_explorer
+    from companion.teaching.uncertainty import interval_figure as interval_figure
+    from companion.teaching.uncertainty import learning_curve_figure as learning_curve_figure
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "agreement": ("parity",),
         "attention": ("attention_map",),
+        "auditor": ("table_auditor",),
         "claims": ("claim",),
         "concepts": ("concept_map",),
         "confusion": ("confusion_figure",),
@@ -59,5 +64,7 @@ __getattr__, __dir__, __all__ = attach(
         "steps": ("derivation",),
         "strips": ("token_strip",),
         "tables": ("label_table",),
+        "threshold": ("threshold_explorer",),
+        "uncertainty": ("interval_figure", "learning_curve_figure"),
     },
 )

@@ -2,7 +2,8 @@
 
 Transparent ground, mid-grey text and axes, and a cycle in which every line differs in colour, dash and marker. The
 emitted bytes depend on the figure alone: no date, no version of the library, no random id. Alternative text stands in
-the cell's metadata (`mystnb.image.alt`).
+the cell's metadata (`mystnb.image.alt`). A figure that knows its numbers brings its own, as its
+label: `figure.get_label()`.
 """
 
 from __future__ import annotations
@@ -118,9 +119,9 @@ def _with_palette(png: io.BytesIO) -> bytes:
     return target.getvalue()
 
 
-def _payload(figure: Figure, kind: Kind) -> bytes | str:
-    content = encode(figure, kind)
-    return content if kind == "png" else content.decode()
+def _payload(figure: Figure, kind: Kind) -> tuple[bytes | str, dict[str, str]]:
+    content, words = encode(figure, kind), str(figure.get_label())
+    return content if kind == "png" else content.decode(), {"alt": words} if words else {}
 
 
 def _check(kind: str) -> None:

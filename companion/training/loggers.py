@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from companion.errors import MissingDependencyError
 
 Log = Callable[[int, Mapping[str, float]], None]
+
+# Both open their run with the first value: where several processes train, only the one that logs has one.
 
 
 def tensorboard_log(folder: str | Path) -> Log:
@@ -23,18 +27,22 @@ def tensorboard_log(folder: str | Path) -> Log:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise _missing("tensorboard") from error
-    writer = SummaryWriter(str(folder))
+    writer = cache(lambda: SummaryWriter(str(folder)))
 
     def log(step: int, values: Mapping[str, float]) -> None:
         for name, value in _grouped(values).items():
-            writer.add_scalar(name, value, step)
-        writer.flush()
+            writer().add_scalar(name, value, step)
+        writer().flush()
 
     return log
 
 
 def wandb_log(**settings: Any) -> Log:
-    """Send every logged value to Weights & Biases, named as in TensorBoard; `settings` go to `wandb.init`.
+    """Write every logged value to a Weights & Biases run, named as in TensorBoard; `settings` go to `wandb.init`.
+
+    Nothing leaves the machine and no login is asked for: the run is a folder `wandb/offline-run-…`, under `dir` or the
+    current folder, until you send it with `wandb sync`. To send it at once, say `mode="online"` or set `WANDB_MODE`.
+    The values of the last step are written when the process ends, or with `wandb.finish()`.
 
     Raises:
         MissingDependencyError: wandb is not installed.
@@ -45,8 +53,12 @@ def wandb_log(**settings: Any) -> Log:
         import wandb
     except ImportError as error:
         raise _missing("wandb") from error
-    run = wandb.init(**settings)
-    return lambda step, values: run.log(_grouped(values), step=step)
+    settings = {"mode": os.environ.get("WANDB_MODE") or "offline", **settings}
+    if settings["mode"] == "offline":
+        # Without this, a fault inside wandb itself is reported to its makers, offline mode or not.
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    run = cache(lambda: wandb.init(**settings))
+    return lambda step, values: run().log(_grouped(values), step=step)
 
 
 def _grouped(values: Mapping[str, float]) -> dict[str, float]:

@@ -143,6 +143,20 @@ def test_normalising_drops_what_changes_from_run_to_run():
     assert notebook.cells[0].metadata == {"tags": ["claim"]}
 
 
+def test_normalising_takes_over_the_alternative_text_of_a_figure():
+    import nbformat
+
+    shown = {"output_type": "display_data", "data": {"image/png": "…"}, "metadata": {"needs_background": "light"}}
+    told = shown | {"metadata": {"image/png": {"alt": "3 of 5"}, "needs_background": "light"}}
+    for outputs, expected in (([shown, told], {"mystnb": {"image": {"alt": "3 of 5"}}}), ([shown], {})):
+        notebook = nbformat.from_dict(_notebook(outputs=outputs))
+        normalise(notebook)
+        assert notebook.cells[0].metadata == expected
+    notebook = nbformat.from_dict(_notebook(outputs=[told], metadata={"mystnb": {"image": {"alt": "4 of 5"}, "a": 1}}))
+    normalise(notebook)
+    assert notebook.cells[0].metadata == {"mystnb": {"image": {"alt": "3 of 5"}, "a": 1}}, "numbers must not go stale"
+
+
 def test_tests_run_in_the_environment_of_the_committed_outputs():
     import os
 

@@ -1,16 +1,17 @@
-"""Read a printed results table, prove which of its cells cannot be, and recompute what it hides."""
+"""Table forensics: what a printed table of precision, recall and F1 says about itself, by exact arithmetic."""
 
 from companion._lazy import attach
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "baseline": ("TrivialBaseline", "trivial_baseline", "without"),
-        "cells": ("Cell", "Range"),
-        "checks": ("audit_table",),
-        "feasibility": ("RowCounts", "search_row"),
+        "auditing": ("audit_table",),
+        "coincidence": ("chance_of_equal_metrics",),
         "findings": ("Audit", "Finding"),
+        "headline": ("Baseline", "trivial_baseline", "without"),
         "printed_table": ("PRINTED_TABLE",),
-        "reading": ("ResultsTable", "TableRow", "read_table"),
+        "ranges": ("Average", "Range", "Recomputed"),
+        "reading": ("read_table",),
+        "table": ("Cell", "ResultsTable", "TableRow"),
     },
 )

@@ -15,9 +15,10 @@ def check_row(row: TableRow, *, percent: bool) -> list[Finding]:
     Recall is tried by itself, then precision with it, then F1 with both; the first that fails is the one named, though
     the mistake may be in a cell before it, or in the support.
     """
-    found = [_finding(row, name, "out-of-range", "0 to 1", _OUT) for name, cell in row.cells.items() if not cell.is_share]
-    if found:
-        return found
+    wild = [column for column, cell in row.cells.items() if not cell.is_share]
+    if wild:
+        return [_finding(row, column, "out-of-range", "0 to 1", _OUT) for column in wild]
+    found = []
     if (outside := _outside(row, percent)) is not None:
         found.append(outside)
     if row.support is None or row_options(row.support, recall=row.recall) is None:

@@ -16,8 +16,8 @@ def chance_of_equal_metrics(accuracy: float | Fraction, total: int, digits: int 
     """The probability that accuracy, precision, recall and F1 of a two-class test all print as the same number.
 
     Both classes have total/2 items, and each item is right with probability `accuracy`, whatever the others are. Right
-    positives and right negatives are then two binomial numbers, and the probability is summed over both of them, without
-    simulation. Numbers are rounded half up.
+    positives and right negatives are then two binomial numbers, and the probability is summed over both of them,
+    without simulation. Numbers are rounded half up.
 
     Raises: EvaluationError for an accuracy outside (0, 1), fewer than two items, or no digit.
     Taught in: book/walkthroughs/reading-a-results-table

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import product
 from math import prod
+from operator import mul
 
 from companion.evaluation.forensics.cells import harmonic
 from companion.evaluation.forensics.feasibility import RowSpans
 from companion.evaluation.forensics.findings import Finding
-from companion.evaluation.forensics.table import Cell, ResultsTable, TableRow
+from companion.evaluation.forensics.table import ResultsTable, TableRow, is_defined
 
 COMBINATIONS = 5_000
 """Combinations that are tried; a table with more is judged by the ranges of its sums alone."""
@@ -85,37 +86,29 @@ def _fits(table: ResultsTable, counts: Counts, *, closed: bool) -> bool:
 
 def _fits_mean(table: ResultsTable, counts: Counts, kind: str) -> bool:
     row = table.averages.get(kind)
-    for column, cell in row.cells.items() if row is not None else ():
-        shares = [share_of(own, pair, column) for own, pair in zip(table.rows, counts, strict=True)]
-        if all(own.cell(column) is not None for own in table.rows) and not any(
-            cell.admits(mean.numerator, mean.denominator) for mean in _means(table, shares, kind, column, row)
-        ):
+    if row is None:
+        return True
+    for column, cell in row.cells.items():
+        if any(own.cell(column) is None for own in table.rows):
+            continue
+        means = list(_means(table, counts, kind, column))
+        if column == "f1" and not is_defined(row):
+            sources = zip(_means(table, counts, kind, "precision"), _means(table, counts, kind, "recall"), strict=True)
+            means += [harmonic(precision, recall) for precision, recall in sources]
+        if not any(cell.admits(mean.numerator, mean.denominator) for mean in means):
             return False
     return True
 
 
-def _means(
-    table: ResultsTable, shares: list[Fraction], kind: str, column: str, row: TableRow | None
-) -> Iterator[Fraction]:
-    """The mean in every definition that is in use."""
-    supports = [own.support or 0 for own in table.rows]
+def _means(table: ResultsTable, counts: Counts, kind: str, column: str) -> Iterator[Fraction]:
+    """The mean over all rows, and where some have no items, the one over the others."""
+    supports = [row.support or 0 for row in table.rows]
+    shares = [share_of(row, pair, column) for row, pair in zip(table.rows, counts, strict=True)]
     weights = supports if kind == "weighted" else [1] * len(supports)
-    yield sum(map(lambda weight, share: weight * share, weights, shares), Fraction(0)) / sum(weights)
+    yield sum(map(mul, weights, shares), Fraction(0)) / sum(weights)
     if kind == "macro" and 0 in supports:
         kept = [share for support, share in zip(supports, shares, strict=True) if support]
         yield sum(kept, Fraction(0)) / len(kept)
-    if column == "f1" and row is not None and row.precision is not None and row.recall is not None:
-        # The harmonic mean of the averages: the nearest to the printed F1 that their rounding allows.
-        low, high = (
-            harmonic(
-                Fraction(getattr(row.precision, end), row.precision.scale),
-                Fraction(getattr(row.recall, end), row.recall.scale),
-            )
-            for end in ("low", "high")
-        )
-        cell = row.f1
-        assert cell is not None
-        yield min(max(low, Fraction(cell.low, cell.scale)), high)
 
 
 def share_of(row: TableRow, pair: tuple[int, int], column: str) -> Fraction:
@@ -128,7 +121,5 @@ def share_of(row: TableRow, pair: tuple[int, int], column: str) -> Fraction:
     }[column]
     if denominator:
         return Fraction(numerator, denominator)
-    cell: Cell | None = row.cell(column)
+    cell = row.cell(column)
     return Fraction(0 if cell is None or cell.low == 0 else 1)
-
-

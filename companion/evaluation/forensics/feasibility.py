@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from companion.evaluation.forensics.table import Cell, TableRow
+from companion.evaluation.forensics.table import COLUMNS, Cell, TableRow
 
 LIMIT = 20_000
 """Numbers of hits that are tried; a row that allows more (supports of many millions) is judged by its ranges alone."""
@@ -114,25 +114,24 @@ def row_spans(row: TableRow) -> RowSpans:
     """The ranges of a row's counts and shares: exact ones where whole numbers fit, else those of rounding alone."""
     if row.support is None:
         nothing = Span(low=Fraction(0), high=None)
-        return RowSpans(
-            options=None, hits=nothing, predicted=nothing, false=nothing, shares=dict(_printed_spans(row))
-        )
+        return RowSpans(options=None, hits=nothing, predicted=nothing, false=nothing, shares=_printed_spans(row))
     options = row_options(row.support, **row.cells)
     return _exact_spans(row, options) if options else _rounded_spans(row)
 
 
-def _printed_spans(row: TableRow) -> list[tuple[str, Span | None]]:
-    cells = {column: row.cell(column) for column in ("precision", "recall", "f1")}
-    return [
-        (column, None if cell is None else Span(low=Fraction(cell.low, cell.scale), high=Fraction(cell.high, cell.scale)))
-        for column, cell in cells.items()
-    ]
+def _printed_spans(row: TableRow) -> dict[str, Span | None]:
+    cells = {column: row.cell(column) for column in COLUMNS}
+    return {column: None if cell is None else _printed_span(cell) for column, cell in cells.items()}
+
+
+def _printed_span(cell: Cell) -> Span:
+    return Span(low=Fraction(cell.low, cell.scale), high=Fraction(cell.high, cell.scale))
 
 
 def _exact_spans(row: TableRow, options: tuple[Option, ...]) -> RowSpans:
     support = row.support or 0
     bounded = all(option.most is not None for option in options)
-    shares = dict(_printed_spans(row))
+    shares = _printed_spans(row)
     # What is 0/0 in some option keeps the range of its cell, whichever way it was printed.
     if all(option.fewest > 0 for option in options):
         if shares["precision"] is not None:
@@ -162,7 +161,7 @@ def _exact_spans(row: TableRow, options: tuple[Option, ...]) -> RowSpans:
 def _rounded_spans(row: TableRow) -> RowSpans:
     """Hits and predictions as real numbers: what the printed precision and recall allow before they are counted."""
     support = Fraction(row.support or 0)
-    shares = dict(_printed_spans(row))
+    shares = _printed_spans(row)
     recall, precision = shares["recall"], shares["precision"]
     low, high = (Fraction(0), support) if recall is None else (recall.low * support, recall.high * support)
     predicted = Span(low=low, high=None)

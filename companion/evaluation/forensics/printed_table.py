@@ -1,4 +1,4 @@
-"""A table that two of the five source documents print ("let us assume we fine-tune on CoNLL-2003"), as data under audit."""
+"""The table that three of the five source documents print for an assumed run on CoNLL-2003, as data under audit."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def recompute(rows: Sequence[TableRow], spans: Sequence[RowSpans] | None = None)
 
 def _mean(rows: Sequence[TableRow], spans: Sequence[RowSpans], column: str, weights: Sequence[int]) -> Range | None:
     found = [span.shares[column] for span in spans]
-    if None in found:
+    if not rows or None in found:
         return None
     total = sum(weights)
     low, high = (
@@ -161,7 +161,7 @@ def _pool(
 
 
 def _printed_predictions(rows: Sequence[TableRow]) -> Fraction | None:
-    """Recall · support / precision, added up; None where a precision is printed as 0."""
-    if any(not row.precision.units for row in rows):  # type: ignore[union-attr]
+    """Recall · support / precision, added up; None where a precision is missing or printed as 0."""
+    if any(row.precision is None or not row.precision.units for row in rows):
         return None
     return sum((row.recall.value * row.support / row.precision.value for row in rows), Fraction(0))  # type: ignore

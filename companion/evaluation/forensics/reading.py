@@ -206,11 +206,13 @@ def _row(line: _Line, kind: str | None, percent: bool, file: str | Path | None) 
             cells[column] = Cell(text=text, units=parts[0], digits=parts[1] + 2 * percent)
     support = line.cells.get("support", "")
     whole = WHOLE.match(support)
+    repeated = False
     if kind == "accuracy":
         # A data frame repeats the accuracy in every column, the support included.
         value = next((cells[column] for column in reversed(COLUMNS) if cells.get(column)), None)
         cells = {"f1": value}
-        whole = None if value is not None and _parts(support) == _parts(value.text) else whole
+        repeated = value is not None and _parts(support) == _parts(value.text)
+        whole = None if repeated else whole
     elif whole is None and support.lower() not in MISSING:
         raise _error(line.number, f"{line.name!r}, support: {support!r} is no whole number", file)
     return TableRow(
@@ -220,6 +222,7 @@ def _row(line: _Line, kind: str | None, percent: bool, file: str | Path | None) 
         f1=cells.get("f1"),
         support=int(whole[1].replace(",", "")) if whole else None,
         line=line.number,
+        repeated=repeated,
     )
 
 

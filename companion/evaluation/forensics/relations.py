@@ -1,7 +1,7 @@
 """Checks across the rows: totals, averages, and numbers that are the same by algebra.
 
-Each check takes the range of every row by itself, adds the ranges up, and asks whether the printed number can lie in the
-sum. Where an average is a share of whole numbers, only whole numbers count.
+Each check takes the range of every row by itself, adds the ranges up, and asks whether the printed number can lie in
+the sum. Where an average is a share of whole numbers, only whole numbers count.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from fractions import Fraction
 
 from companion.evaluation.forensics.cells import harmonic
 from companion.evaluation.forensics.feasibility import LIMIT, RowSpans, Span, ceil_div
-from companion.evaluation.forensics.findings import Finding, shown, spread
-from companion.evaluation.forensics.ranges import Recomputed, add, recompute
-from companion.evaluation.forensics.table import COLUMNS, LABELS, Cell, ResultsTable, TableRow
+from companion.evaluation.forensics.findings import Finding, spread
+from companion.evaluation.forensics.ranges import Average, Recomputed, add, recompute
+from companion.evaluation.forensics.table import LABELS, Cell, ResultsTable, TableRow, is_defined
 
 ALL = "all rows"
 GIVEN = " (every item has one label, and every label is a row)"
@@ -115,8 +115,9 @@ def check_shares(evidence: Evidence) -> list[Finding]:
             least, most = (Fraction(end, total) for end in fits)
             possible = spread(least, most, cell.digits, percent=evidence.table.percent)
             message = (
-                f"{_name(evidence, row, column)} {cell.text}: it is the share of right items, as {' and '.join(sources)} "
-                f"is, and no number of right items in {total:,} prints as both{GIVEN if evidence.closed else ''}."
+                f"{_name(evidence, row, column)} {cell.text}: it is the share of right items, as "
+                f"{' and '.join(sources)} is, and no number of right items in {total:,} prints as "
+                f"both{GIVEN if evidence.closed else ''}."
             )
             found.append(_about(row, column, "disagreement", cell.text, possible, message))
         else:
@@ -169,7 +170,10 @@ def _pooled(cells: dict[str, Cell], total: int, hits: Span, predicted: Span, fal
     """Whether some whole numbers of hits and predictions within these ranges print as the cells."""
     first, last = ceil_div(hits.low.numerator, hits.low.denominator), int(hits.high or 0)
     if (recall := cells.get("recall")) is not None:
-        first, last = max(first, ceil_div(recall.low * total, recall.scale)), min(last, recall.high * total // recall.scale)
+        first, last = (
+            max(first, ceil_div(recall.low * total, recall.scale)),
+            min(last, recall.high * total // recall.scale),
+        )
     if last - first >= LIMIT:
         return True
     return any(_pooled_predictions(right, cells, total, predicted, false) for right in range(first, last + 1))
@@ -207,14 +211,30 @@ def check_means(evidence: Evidence) -> list[Finding]:
         for column, cell in row.cells.items() if row is not None else ():
             if kind == "weighted" and column == "recall" and evidence.table.total:
                 continue  # check_shares knows it more exactly
-            ranges = [getattr(getattr(result, kind), column) for result in _readings(evidence)]
-            if any(span is None or (cell.low <= span.high * cell.scale and span.low * cell.scale <= cell.high) for span in ranges):
+            readings = [getattr(result, kind) for result in _readings(evidence)]
+            ranges = [getattr(reading, column) for reading in readings]
+            if any(span is None or _meets(cell, span.low, span.high) for span in ranges):
                 continue
             possible = spread(ranges[0].low, ranges[0].high, cell.digits, percent=evidence.table.percent)
             assert row is not None
-            finding = _average(evidence, row, column, cell, possible, "")
-            found.append(_other_definition(row, cell, finding, possible) if column == "f1" else finding)
+            harmonic_too = column == "f1" and not is_defined(row)
+            if harmonic_too and any(_meets(cell, *_harmonic_range(reading)) for reading in readings):
+                found.append(_other_definition(row, cell, possible))
+            else:
+                found.append(_average(evidence, row, column, cell, possible, ""))
     return found
+
+
+def _meets(cell: Cell, low: Fraction, high: Fraction) -> bool:
+    return cell.low <= high * cell.scale and low * cell.scale <= cell.high
+
+
+def _harmonic_range(average: Average) -> tuple[Fraction, Fraction]:
+    """The harmonic mean of averaged precision and recall: some tools print it as the average of F1."""
+    precision, recall = average.precision, average.recall
+    if precision is None or recall is None:
+        return Fraction(0), Fraction(1)
+    return harmonic(precision.low, recall.low), harmonic(precision.high, recall.high)
 
 
 def _readings(evidence: Evidence) -> list[Recomputed]:
@@ -225,20 +245,10 @@ def _readings(evidence: Evidence) -> list[Recomputed]:
     return [evidence.recomputed, recompute([row for row, _ in pairs], [span for _, span in pairs])]
 
 
-def _other_definition(row: TableRow, cell: Cell, finding: Finding, possible: str) -> Finding:
-    """An averaged F1 that is no mean of the rows may be the harmonic mean of the averaged precision and recall."""
-    precision, recall = row.precision, row.recall
-    if precision is None or recall is None or not (precision.is_share and recall.is_share):
-        return finding
-    low, high = (
-        harmonic(Fraction(getattr(precision, end), precision.scale), Fraction(getattr(recall, end), recall.scale))
-        for end in ("low", "high")
-    )
-    if cell.low > high * cell.scale or low * cell.scale > cell.high:
-        return finding
+def _other_definition(row: TableRow, cell: Cell, possible: str) -> Finding:
     message = (
-        f"{row.name}, F1 {cell.text}: the rows' F1 average to {possible}; the number fits the harmonic mean of the averaged "
-        "precision and recall, which is another definition."
+        f"{row.name}, F1 {cell.text}: the rows' F1 average to {possible}; the number fits the harmonic mean of the "
+        "averaged precision and recall, which is another definition."
     )
     return _about(row, "f1", "other-definition", cell.text, possible, message)
 

@@ -83,6 +83,8 @@ class TableRow:
     """Gold items of the class, or of all classes; None where the table has no number."""
     line: int
     """The line of the text, counted from 1."""
+    repeated: bool = False
+    """Whether an accuracy stood in every column, as in a data frame of scikit-learn's report."""
 
     def cell(self, column: str) -> Cell | None:
         """The cell of "precision", "recall" or "f1"."""
@@ -93,6 +95,11 @@ class TableRow:
         """The cells that hold a number, by column."""
         found = {column: self.cell(column) for column in COLUMNS}
         return {column: cell for column, cell in found.items() if cell is not None}
+
+
+def is_defined(row: TableRow) -> bool:
+    """Whether an average bears scikit-learn's and seqeval's own name, so that its F1 is the mean of the rows' F1."""
+    return row.name.lower() in ("macro avg", "weighted avg")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,4 +129,6 @@ class ResultsTable:
             support = "" if row.support is None else f"{row.support:,}"
             lines.append([row.name, *("" if cell is None else cell.text for cell in cells), support])
         width = max(len(line[0]) for line in lines)
-        return "\n".join((line[0].ljust(width) + "".join(cell.rjust(12) for cell in line[1:])).rstrip() for line in lines)
+        return "\n".join(
+            (line[0].ljust(width) + "".join(cell.rjust(12) for cell in line[1:])).rstrip() for line in lines
+        )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from companion.errors import EvaluationError
 from companion.evaluation import Interval, bootstrap_interval, paired_difference, seeds_interval, student_quantile
 from companion.evaluation import intervals as module
+from companion.evaluation.classification import label_counts, macro_f1_of
 from companion.evaluation.entities import _f1
 
 NUMBERS = st.floats(-100, 100, allow_nan=False)
@@ -104,6 +105,47 @@ def test_bootstrap_matches_scipy_on_the_same_statistic():
         rng=np.random.default_rng(0),
     ).confidence_interval
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.004)
+
+
+def test_bca_matches_scipy_where_it_differs_from_percentiles():
+    from scipy.stats import bootstrap
+
+    values = np.random.default_rng(2).exponential(size=30)
+    rows = np.stack([values, np.ones(30)], axis=1)
+    ours, percentile = (bootstrap_interval(mean_of, rows, resamples=20_000, method=m) for m in ("bca", "percentile"))
+    drawn = np.random.default_rng(0)
+    theirs = bootstrap((values,), np.mean, n_resamples=20_000, method="BCa", rng=drawn).confidence_interval
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.08 * ours.sd)
+    assert ours.high - percentile.high > 0.2 * ours.sd
+    assert ours.mean == percentile.mean
+
+
+def test_bca_covers_a_macro_f1_over_many_small_classes_that_percentiles_miss():
+    classes, share = 30, 0.85
+    truth = share + (1 - share) / classes
+    generator = np.random.default_rng(8)
+    hits = dict.fromkeys(module.METHODS, 0)
+    simulations = 120
+    for seed in range(simulations):
+        gold = generator.integers(0, classes, 250)
+        guess = np.where(generator.random(250) < share, gold, generator.integers(0, classes, 250))
+        rows = label_counts(*(np.eye(classes, dtype=bool)[side] for side in (gold, guess)))
+        for method in hits:
+            interval = bootstrap_interval(macro_f1_of, rows, resamples=300, seed=seed, method=method)
+            hits[method] += interval.low <= truth <= interval.high
+    assert hits["bca"] / simulations > 0.90
+    assert hits["percentile"] < hits["bca"]
+
+
+def test_bca_where_nothing_varies_or_nothing_is_defined():
+    same = bootstrap_interval(_f1, [[1, 1, 1]] * 3, resamples=50, method="bca")
+    assert (same.mean, same.low, same.high) == (1.0, 1.0, 1.0)
+    one = bootstrap_interval(_f1, [[1, 2, 2]], resamples=50, method="bca")
+    assert (one.low, one.high) == (0.5, 0.5)
+    nothing = bootstrap_interval(_f1, [[0, 0, 0]] * 3, resamples=50, method="bca")
+    assert (nothing.mean, nothing.low, nothing.high) == (None, None, None)
+    with pytest.raises(EvaluationError, match="unknown bootstrap method 'BCa'"):
+        bootstrap_interval(_f1, [[1, 1, 1]], method="BCa")
 
 
 def test_undefined_resamples_are_left_out_and_counted():

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
 from scipy.stats import binom, binomtest
 
 from companion.errors import EvaluationError
-from companion.evaluation.paired import mcnemar_test, paired_bootstrap, permutation_test
+from companion.evaluation.paired import holm, mcnemar_test, paired_bootstrap, permutation_test
 
 
 def accuracy(sums: np.ndarray) -> np.ndarray:
@@ -106,3 +106,35 @@ def test_what_is_no_pair_is_refused() -> None:
         paired_bootstrap(np.ones((3, 2)), np.ones((4, 2)), accuracy)
     with pytest.raises(EvaluationError, match="resamples is 0"):
         permutation_test(np.ones((3, 2)), np.ones((3, 2)), accuracy, resamples=0)
+
+
+def closed_testing(p_values: list[float]) -> list[float]:
+    """What Holm's steps stand for: a test's worst Bonferroni p-value over all sets of hypotheses that hold it."""
+    everything = range(len(p_values))
+    sets = [chosen for size in range(1, len(p_values) + 1) for chosen in combinations(everything, size)]
+    joint = {chosen: min(1.0, len(chosen) * min(p_values[place] for place in chosen)) for chosen in sets}
+    return [max(value for chosen, value in joint.items() if place in chosen) for place in everything]
+
+
+def test_holm_is_closed_testing() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    generator = np.random.default_rng(2)
+    cases = [generator.choice([0.0, 0.004, 0.01, 0.02, 0.3, 1.0], size).tolist() for size in (1, 2, 3, 5, 7) * 8]
+    for values in cases:
+        assert holm(values) == pytest.approx(closed_testing(values))
+        assert all(raised >= value for raised, value in zip(holm(values), values, strict=True))
+    assert len(cases) == 40
+
+
+@pytest.mark.parametrize("values", [[], [0.5, 1.1], [-0.1], [float("nan")]])
+def test_holm_needs_p_values(values: list[float]) -> None:
+    with pytest.raises(EvaluationError, match="p-values are"):
+        holm(values)
+
+
+def test_the_paired_bootstrap_hands_its_method_on() -> None:
+    generator = np.random.default_rng(4)
+    a, b = (np.stack([generator.exponential(size=40), np.ones(40)], axis=1) for _ in range(2))
+    assert paired_bootstrap(a, b, accuracy).low != paired_bootstrap(a, b, accuracy, method="bca").low
+    with pytest.raises(EvaluationError, match="unknown bootstrap method 'bac'"):
+        paired_bootstrap(a, b, accuracy, method="bac")

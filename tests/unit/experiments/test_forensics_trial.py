@@ -8,27 +8,27 @@ from companion.evaluation import forensics
 from companion.evaluation.forensics.table import Cell
 from companion.experiments import forensics_trial as trial
 
-SMALL = {"tables": 40, "largest": 2_000}
+SMALL = {"tables": 30, "largest": 1_000}
 
 
 @pytest.mark.parametrize("style", trial.STYLES)
 def test_no_honest_table_is_accused_and_every_planted_cell_found(style):
     result = trial.trial(style, 1, **SMALL)
-    assert result["tables"] == result["planted"] == 40
-    assert (result["accused"], result["found"]) == (0, 40)
-    assert sum(result["planted_in"].values()) == 40 and len(result["planted_in"]) >= 4
+    assert result["tables"] == result["planted"] == 30
+    assert (result["accused"], result["found"]) == (0, 30)
+    assert sum(result["planted_in"].values()) == 30 and len(result["planted_in"]) >= 4
 
 
 @pytest.mark.parametrize("style", trial.STYLES)
 def test_a_wider_tolerance_misses_planted_cells(style, monkeypatch):
     monkeypatch.setattr(Cell, "_half", property(lambda cell: 3))
-    result = trial.trial(style, 1, tables=20, largest=2_000)
-    assert result["accused"] == 0 and result["found"] < 20
+    result = trial.trial(style, 1, tables=15, largest=1_000)
+    assert result["accused"] == 0 and result["found"] < 15
 
 
 def test_a_narrower_tolerance_accuses_honest_tables(monkeypatch):
     monkeypatch.setattr(Cell, "_half", property(lambda cell: 0))
-    assert trial.trial("seqeval", 1, tables=20, largest=2_000)["accused"] > 0
+    assert trial.trial("seqeval", 1, tables=15, largest=1_000)["accused"] > 0
 
 
 def test_the_oracle_knows_the_printed_table():
@@ -75,4 +75,4 @@ def test_one_number_is_changed():
 def test_the_record(tmp_path):
     cells = trial.run("fast", tmp_path, say=lambda line: None)
     assert [cell.factors["style"] for cell in cells] == list(trial.STYLES)
-    assert all(cell.result["found"] == cell.result["planted"] == 20 and not cell.result["accused"] for cell in cells)
+    assert all(cell.result["found"] == cell.result["planted"] == 10 and not cell.result["accused"] for cell in cells)
