@@ -19,6 +19,8 @@ __getattr__, __dir__, __all__ = attach(
         "counts": ("Counts", "EntityCounts", "count_entities"),
         "entities": ("score_entities", "surface_forms"),
         "intervals": ("Interval", "bootstrap_interval", "paired_difference", "seeds_interval", "student_quantile"),
+        "learning_curves": ("CurvePoint", "LabelsNeeded", "LearningCurve", "labels_needed", "learning_curve"),
+        "optimism": ("ExpectedBest", "expected_best"),
         "paired": ("PairedTest", "holm", "mcnemar_test", "paired_bootstrap", "permutation_test"),
         "passes": ("RepeatAgreement", "cohen_kappa", "load_passes", "repeat_agreement"),
         "regression": ("RegressionReport", "score_numbers"),

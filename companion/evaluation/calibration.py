@@ -119,7 +119,7 @@ def calibration_report(probabilities_NC: Any, gold: Sequence[int] | Any, *, bins
         raise EvaluationError(f"bins is {bins}", remedy="give 1 or more; 15 is usual")
     sure, hit = table.max(1), table.argmax(1) == right
     # Bin k of equal width holds confidences in (k / bins, (k + 1) / bins].
-    width = np.clip(np.ceil(sure * bins).astype(int) - 1, 0, bins - 1)
+    width = np.searchsorted(np.arange(1, bins) / bins, sure)
     mass = np.empty(len(sure), dtype=int)
     mass[np.argsort(sure, kind="stable")] = np.arange(len(sure)) * bins // len(sure)
     chosen = table[np.arange(len(right)), right]

@@ -73,7 +73,7 @@ def score_entities(
         raise
     table, per_type, counts = count_spans(*spans)
     outcomes = _outcomes(*spans)
-    f1 = bootstrap_interval(_f1, table, resamples=bootstrap, seed=seed)
+    f1 = bootstrap_interval(entity_f1_of, table, resamples=bootstrap, seed=seed)
     seen = unseen = None
     if seen_surfaces is not None and words is not None:
         known = {surface.casefold() for surface in seen_surfaces}
@@ -93,6 +93,14 @@ def score_entities(
         outcomes=tuple(outcomes),
         words=words,
     )
+
+
+def entity_f1_of(sums: np.ndarray) -> np.ndarray:
+    """The micro F1 of each row of summed (correct, predicted, gold); NaN where there is neither kind of entity.
+
+    Taught in: book/walkthroughs/honest-experiments
+    """
+    return _ratio(np.stack([2 * sums[:, 0], sums[:, 1] + sums[:, 2]], axis=1))
 
 
 def _outcomes(gold: Spans, predicted: Spans) -> list[Outcome]:
@@ -192,11 +200,6 @@ def _recall(
 
 def _surface(words: Sequence[str], entity: Entity) -> str:
     return " ".join(words[entity.start : entity.end]).casefold()
-
-
-def _f1(sums: np.ndarray) -> np.ndarray:
-    """Micro F1 of summed (correct, predicted, gold), shape [resamples]; NaN where there is neither kind of entity."""
-    return _ratio(np.stack([2 * sums[:, 0], sums[:, 1] + sums[:, 2]], axis=1))
 
 
 def _ratio(sums: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ function ftcMistakes(id) {
         const here = items.filter((item) => !item.hidden).length;
         const count = group.querySelector(".ftc-count");
         group.hidden = here === 0;
-        count.textContent = here === items.length ? count.dataset.ftcAll : here + " at least this sure";
+        count.textContent = here === items.length ? count.dataset.ftcAll : here + " of " + items.length;
         left += here;
       });
       output.textContent = least.toFixed(2);

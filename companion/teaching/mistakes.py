@@ -30,9 +30,10 @@ UNJUDGED, MODEL, LABEL, AMBIGUOUS = "not judged", "the model is wrong", "the lab
 _CSS = """
 .ftc.ftc-mistakes{padding:.7em .9em;border:1px solid var(--ftc-line);border-radius:.4em}
 .ftc.ftc-mistakes .ftc-title{margin:0 0 .4em;font-weight:600}
-.ftc.ftc-mistakes label{display:flex;flex-wrap:wrap;align-items:center;gap:0 .6em;margin:0 0 .3em;font-weight:400}
+.ftc.ftc-mistakes label{display:flex;align-items:center;gap:.6em;margin:0 0 .3em;font-weight:400}
 .ftc.ftc-mistakes:not(.ftc-live) label{display:none}
-.ftc.ftc-mistakes input{width:12em;min-width:5em;min-height:1.9em;margin:0;accent-color:var(--ftc-accent)}
+.ftc.ftc-mistakes input{flex:0 1 12em;min-width:4em;min-height:1.9em;margin:0;accent-color:var(--ftc-accent)}
+.ftc.ftc-mistakes label *{white-space:nowrap}
 .ftc.ftc-mistakes output{font-weight:600;font-variant-numeric:tabular-nums}
 .ftc.ftc-mistakes details{margin:.2em 0;padding:0;border:0;border-top:1px solid var(--ftc-line);background:none}
 .ftc.ftc-mistakes summary{cursor:pointer;padding:.35em 0;min-height:2em;font-weight:600}

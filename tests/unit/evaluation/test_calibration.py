@@ -44,6 +44,10 @@ def test_bins_hold_every_answer_once_and_edges_belong_below():
     report = calibration_report([[0.5, 0.5], [0.6, 0.4], [1.0, 0.0], [0.6001, 0.3999]], [0, 0, 0, 0], bins=5)
     assert [(one.low, one.count) for one in report.bins] == [(0.4, 2), (0.6, 1), (0.8, 1)]
     assert sum(one.count for one in report.bins) == report.n
+    # 0.7 · 10 is a little more than 7 in floating point; the answer belongs to (0.6, 0.7] all the same.
+    edge = calibration_report([[0.7, 0.3], [0.71, 0.29]], [0, 0], bins=10)
+    assert [(one.high, one.count) for one in edge.bins] == [(0.7, 1), (0.8, 1)]
+    assert len(calibration_report([[0.5, 0.5], [1.0, 0.0]], [0, 0], bins=1).bins) == 1
 
 
 @pytest.mark.parametrize("sharpness", [0.5, 1.0, 2.5])

@@ -1,7 +1,12 @@
-"""Classification scores equal scikit-learn's, and what is undefined is said."""
+"""Classification scores equal scikit-learn's, and what is undefined is said.
+
+`COMPANION_CASES=100000` compares that many random cases in one go instead of 1,000.
+"""
 
 import json
+import os
 import random
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -11,6 +16,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_f
 
 from companion.errors import EvaluationError
 from companion.evaluation.classification import score_labels
+from companion.evaluation.counts import Counts
 
 
 def compare(gold: list[str], predicted: list[str]) -> None:
@@ -40,6 +46,64 @@ def test_scores_equal_scikit_learn_on_larger_cases() -> None:
         names = [f"class {number}" for number in range(draw.randint(2, 40))]
         size = draw.randint(50, 400)
         compare([draw.choice(names) for _ in range(size)], [draw.choice(names) for _ in range(size)])
+
+
+CASES, TOGETHER = int(os.environ.get("COMPANION_CASES", 1_000)), 500
+
+
+def random_case(seed: int) -> tuple[list[str], list[str]]:
+    """A classifier of any quality on 1 to 60 texts; some labels are never answered, one is never right."""
+    draw = random.Random(seed)
+    names = [f"label {number}" for number in range(draw.randint(1, 12))]
+    gold = [draw.choice(names) for _ in range(draw.choice((1, 2, 3, 5, 10, 30, 60)))]
+    quality = draw.random()
+    return gold, [one if draw.random() < quality else draw.choice([*names, "never gold"]) for one in gold]
+
+
+def differing(cases: list[tuple[list[str], list[str]]]) -> tuple[int, int]:
+    """Cases on which a score is not scikit-learn's, which sees all of them at once, and ratios that are undefined."""
+    # Labels that bear their case's number keep the cases apart: one call is far quicker than one for each.
+    truth, guess = (
+        [f"{number:04d} {label}" for number, case in enumerate(cases) for label in case[side]] for side in (0, 1)
+    )
+    names = sorted({*truth, *guess})
+    given = {"y_true": truth, "y_pred": guess, "labels": names, "average": None}
+    undefined = np.array(precision_recall_fscore_support(**given, zero_division=np.nan)[:3]).T
+    f1_support = np.array(precision_recall_fscore_support(**given, zero_division=0)[2:]).T
+    differ = unsaid = place = 0
+    for number, (gold, predicted) in enumerate(cases):
+        report = score_labels(gold, predicted, bootstrap=0)
+        rows = slice(place, place + len(report.per_class))
+        place = rows.stop
+        ratios = [[getattr(c, q) for q in ("precision", "recall", "f1")] for c in report.per_class.values()]
+        f1, support = f1_support[rows].T
+        found = [*chain(*ratios), report.average("f1", "macro"), report.average("f1", "weighted"), report.macro_f1.mean]
+        expected = [*undefined[rows].ravel(), f1.mean(), (f1 * support).sum() / support.sum(), f1.mean()]
+        right = sum(one == other for one, other in zip(gold, predicted, strict=True)) / len(gold)
+        found += [report.accuracy.mean, *(report.average(q, "micro") for q in ("precision", "recall", "f1"))]
+        expected += [right] * 4
+        said = [np.nan if value is None else value for value in found]
+        same = [f"{number:04d} {label}" for label in report.per_class] == names[rows]
+        differ += not (same and np.allclose(said, expected, rtol=0, atol=1e-12, equal_nan=True))
+        unsaid += int(np.isnan(said).sum())
+    assert place == len(names)
+    return differ, unsaid
+
+
+def test_every_random_case_scores_as_in_scikit_learn() -> None:
+    compared = undefined = 0
+    for start in range(0, CASES, TOGETHER):
+        cases = [random_case(seed) for seed in range(start, min(start + TOGETHER, CASES))]
+        differ, unsaid = differing(cases)
+        assert differ == 0
+        compared, undefined = compared + len(cases), undefined + unsaid
+    assert compared == CASES and undefined > CASES / 2
+
+
+def test_sabotaged_twin_a_zero_for_what_is_undefined_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = Counts.precision.fget
+    monkeypatch.setattr(Counts, "precision", property(lambda counts: honest(counts) or 0.0))
+    assert differing([random_case(seed) for seed in range(100)])[0] > 10
 
 
 SETS = st.frozensets(st.sampled_from("abcd"), max_size=4)

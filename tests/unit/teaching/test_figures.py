@@ -53,6 +53,19 @@ def test_a_png_is_small_transparent_and_144_dots_per_inch():
         assert picture.convert("RGBA").getpixel((1, 1))[3] == 0
 
 
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_a_figure_with_a_label_brings_it_as_alternative_text(kind):
+    from IPython.core.formatters import DisplayFormatter
+
+    mime = {"png": "image/png", "svg": "image/svg+xml"}[kind]
+    display, chart = DisplayFormatter(), drawn()
+    display.formatters[mime].for_type(type(chart), lambda chart: figures._payload(chart, kind))
+    assert display.format(chart, include=[mime])[1].get(mime, {}) == {}
+    chart.set_label("six lines")
+    shown, about = display.format(chart, include=[mime])
+    assert about[mime] == {"alt": "six lines"} and len(shown[mime]) > 1000
+
+
 def test_style_ends_with_its_block():
     before = dict(mpl.rcParams)
     with figures.style():

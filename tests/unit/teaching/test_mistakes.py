@@ -118,7 +118,8 @@ def test_when_every_text_is_ambiguous_none_is_counted():
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_the_page_leaves_the_errors_that_are_sure_enough(browser, tmp_path):
+def test_the_page_leaves_the_errors_that_are_sure_enough(tmp_path):
+    browser = error_browser([*TEXTS, "grand"], [*GOLD, "pos"], [*PREDICTED, "neg"], [*SURE, 0.65])
     script = """<pre id="log"></pre><script>
     const root = document.querySelector(".ftc"), slider = root.querySelector("input"), log = [];
     for (const value of [0, 70, 95]) {
@@ -127,6 +128,7 @@ def test_the_page_leaves_the_errors_that_are_sure_enough(browser, tmp_path):
       log.push([
         [...root.querySelectorAll("li")].filter((item) => !item.hidden).map((item) => item.firstChild.data.trim()),
         [...root.querySelectorAll("details")].filter((group) => !group.hidden).length,
+        [...root.querySelectorAll("details:not([hidden]) .ftc-count")].map((count) => count.textContent).join(),
         root.querySelector("output").textContent,
         root.querySelector(".ftc-sentence").textContent,
         getComputedStyle(root.querySelector("label")).display,
@@ -135,10 +137,10 @@ def test_the_page_leaves_the_errors_that_are_sure_enough(browser, tmp_path):
     document.getElementById("log").textContent = JSON.stringify(log);
     </script>"""
     everything, sure, none = logged(browser.html() + script, tmp_path)
-    assert sorted(everything[0]) == ["dull", "great", "poor", "so so"]
-    assert everything[1:] == [4, "0.00", "", "flex"]
+    assert sorted(everything[0]) == ["dull", "grand", "great", "poor", "so so"]
+    assert everything[1:] == [4, "2,1,1,1", "0.00", "", "flex"]
     assert sorted(sure[0]) == ["dull", "great"]
-    assert sure[1:4] == [2, "0.70", "2 of the 4 errors here have a probability of 0.70 or more."]
+    assert sure[1:5] == [2, "1 of 2,1", "0.70", "2 of the 5 errors here have a probability of 0.70 or more."]
     assert none[:2] == [[], 0]
 
 
