@@ -24,7 +24,6 @@ NAMES = (
     "sentiment-learning-curve",
     "pooling-arms",
     "forensics-trial",
-    "interval-coverage",
 )
 
 
