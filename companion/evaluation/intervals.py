@@ -68,8 +68,8 @@ def bootstrap_interval(
 
     `method="percentile"` covers about what it promises for accuracy and entity F1 from 100 rows on. It is too narrow
     for a proportion with fewer than five errors, where `wilson_interval` helps, and lies too low for a macro F1 over
-    many classes of a dozen rows each, where `method="bca"` (bias-corrected and accelerated) helps. No method helps where
-    most classes have three rows.
+    many classes of a dozen rows each, where `method="bca"` (bias-corrected and accelerated) helps. No method helps
+    where most classes have three rows.
 
     Raises: EvaluationError for no rows, a negative `resamples`, a level outside (0, 1), an unknown method, or a
         statistic of wrong shape.

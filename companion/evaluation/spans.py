@@ -21,12 +21,15 @@ from companion.evaluation.counts import Counts, EntityCounts
 OUTSIDE, BEGIN, INSIDE, END, SINGLE = range(5)
 LETTERS = {"O": OUTSIDE, "B": BEGIN, "I": INSIDE, "E": END, "L": END, "S": SINGLE, "U": SINGLE}
 NONE = -1
-"""The number of the type that \"O\" does not have."""
+"""The number of the type that `O` does not have."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spans:
-    """The entities of one side, in order of sentence and position."""
+    """The entities of one side, in order of sentence and position.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
 
     sentence: np.ndarray
     """Which sentence each lies in, from 0."""
@@ -58,6 +61,8 @@ def read_tags(tags: Iterable[str], scheme: str) -> list[tuple[int, str]]:
 
     Raises:
         DataError: something that is no tag, or a prefix that the scheme does not have.
+
+    Taught in: book/walkthroughs/labels-meet-word-pieces
     """
     read = []
     for tag in tags:
@@ -78,6 +83,9 @@ def find_spans(
     Raises:
         DataError: as `read_tags`.
         TypeError: a tag that cannot be hashed.
+
+    Follows: Nakayama (2018), seqeval, for strict reading; Tjong Kim Sang and Buchholz (2000), conlleval, for lenient.
+    Taught in: book/walkthroughs/train-a-tagger
     """
     # Each tag is looked at once, wherever it stands: a tag that is met for the first time gets the next number.
     numbers: defaultdict[str, int] = defaultdict()
@@ -94,7 +102,10 @@ def find_spans(
 
 
 def correct_spans(gold: Spans, predicted: Spans) -> np.ndarray:
-    """Which of the predicted spans are in gold with start, end and type, shape [predicted]."""
+    """Which of the predicted spans are in gold with start, end and type, shape [predicted].
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
     width = 1 + max((int(side.start.max()) for side in (gold, predicted) if len(side.start)), default=0)
     at_gold, at_predicted = (side.sentence * width + side.start for side in (gold, predicted))
     if not len(at_gold):
@@ -108,6 +119,8 @@ def count_spans(gold: Spans, predicted: Spans) -> tuple[np.ndarray, dict[str, Co
     """Correct, predicted and gold entities: of each sentence as a table, of each type, and of each type per sentence.
 
     The table has shape [sentences, 3]; types that do not occur are left out.
+
+    Taught in: book/walkthroughs/train-a-tagger
     """
     right = correct_spans(gold, predicted)
     groups = (predicted.sentence[right], predicted.sentence, gold.sentence)

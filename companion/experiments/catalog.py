@@ -24,6 +24,7 @@ NAMES = (
     "sentiment-learning-curve",
     "pooling-arms",
     "forensics-trial",
+    "interval-coverage",
 )
 
 
