@@ -66,10 +66,10 @@ def bootstrap_interval(
     [resamples]; NaN says undefined. Rows are drawn rather than entities because errors of one sentence hang together.
     The same seed gives the same interval, to the last bit. With `resamples=0` there is a mean and no interval.
 
-    `method="percentile"` covers about what it promises for accuracy and entity F1 from 100 rows on. It is too narrow
-    for a proportion with fewer than five errors, where `wilson_interval` helps, and lies too low for a macro F1 over
-    many classes of a dozen rows each, where `method="bca"` (bias-corrected and accelerated) helps. No method helps
-    where most classes have three rows.
+    `method="percentile"` covers 94 to 96 times in a hundred for accuracy, entity F1 and a macro F1 over three classes,
+    from 100 rows on (experiment `interval-coverage`). It is too narrow for a proportion with fewer than five errors,
+    where `wilson_interval` helps, and lies too low for a macro F1 over many classes of a dozen rows each (91 times),
+    where `method="bca"` (bias-corrected and accelerated) helps (96). With three rows a class even that covers 92 times.
 
     Raises: EvaluationError for no rows, a negative `resamples`, a level outside (0, 1), an unknown method, or a
         statistic of wrong shape.
