@@ -67,6 +67,14 @@ class NonFiniteError(CompanionError):
     """A loss or gradient that is not a finite number; names the rows of the step."""
 
 
+class MemoryLimitError(CompanionError):
+    """A piece of an update that does not fit in memory and cannot be cut any smaller; names its rows."""
+
+
+class ProcessError(CompanionError):
+    """Another process of the same run that failed, ended, or cannot be reached."""
+
+
 class EvaluationError(CompanionError):
     """Gold and predicted labels that cannot be compared."""
 

@@ -7,7 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -24,8 +24,9 @@ def emit(document: Any, text: str, *, as_json: bool) -> None:
 
 
 def say(line: str) -> None:
-    """Tell a person something on standard error, where it cannot spoil the output."""
-    print(plain(line), file=sys.stderr, flush=True)
+    """Tell a person something on standard error, where it cannot spoil the output; nobody has to be there to read."""
+    with suppress(OSError):
+        print(plain(line), file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -68,8 +68,9 @@ class Encoder:
 
         `kind` is the Auto class's suffix, such as "ForTokenClassification", or "" for the body alone; `config` sets
         fields of the configuration (labels, dropout). The head's first weights depend on `seed` alone, and the caller's
-        random state is untouched. Only a head that the encoder was stored with, for the very same labels, is taken
-        over as it is; with `new_head=False` there must be one.
+        random state is untouched; dropout draws quicker masks (`companion.models.dropout`). Only a head that the
+        encoder was stored with, for the very same labels, is taken over as it is; with `new_head=False` there must be
+        one.
 
         Raises:
             ModelError: the architecture has no such head, or its weights cannot be read or are not all there.
@@ -77,6 +78,7 @@ class Encoder:
         import torch
         import transformers
 
+        from companion.models.dropout import with_quick_dropout
         from companion.randomness import torch_stream
 
         auto_class = getattr(transformers, f"AutoModel{kind}")
@@ -95,7 +97,7 @@ class Encoder:
             _check_weights(self, model, made, new_head)
             if kind and config.get("id2label", self.config.id2label) != self.config.id2label:
                 _renew_head(model, made, auto_class)
-            return model
+            return with_quick_dropout(model)
 
 
 def load_encoder(name: str = OFFLINE, *, revision: str | None = None) -> Encoder:

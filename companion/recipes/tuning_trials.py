@@ -20,7 +20,7 @@ from companion.recipes.supervised import fine_tune
 from companion.recipes.tuning_outcome import Trial
 from companion.recipes.tuning_study import DIVERGED, STEPS, Watch, choose, next_trial
 from companion.training.checkpoint import Checkpoints, read_checkpoint
-from companion.training.parts import STATE
+from companion.training.saving import STATE
 
 if TYPE_CHECKING:
     from companion.adaptation.contract import Adaptation

@@ -56,8 +56,9 @@ class Seal(Piece):
         value = f' <span class="ftc-value">{inline(self.value)}</span>' if self.value else ""
         note = f' <span class="ftc-note">{inline(self.note)}</span>' if self.note else ""
         source = f' data-ftc-claim="{escape(self.source)}"' if self.source else ""
-        return (
-            f'<div class="ftc ftc-seal{kind}"{source}>{style(_CSS + (_WAITING if self.waiting else ""))}'
+        opened = f'<div class="ftc ftc-seal{kind}"{source}>'
+        body = (
             f'<span class="ftc-mark ftc-tick" aria-hidden="true">{mark}</span>{opening}'
             f'<span class="ftc-said">{said}{inline(self.sentence)}</span>{value}{note}</div>'
         )
+        return f"{opened}{style(_CSS + _WAITING, opened + body)}{body}"

@@ -47,6 +47,7 @@ _NO_PLATE = (
     'html[data-theme="dark"] .bd-content div.cell_output .text_html.text_html:has(>.ftc)'
     "{background:none;color:inherit;padding:0}"
 )
+_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 _BASE = (
     ".ftc,.ftc *{box-sizing:border-box}"
     ".ftc{color:var(--ftc-text);background:var(--ftc-surface);max-width:100%;margin:.35em 0;"
@@ -56,15 +57,29 @@ _BASE = (
 )
 
 
-def style(css: str) -> str:
+def style(css: str, body: str | None = None) -> str:
     """The `<style>` element of a piece: the shared base, its own rules, and the tokens that these use.
+
+    With `body`, the piece's HTML, rules for what it does not hold are left out: a page shows dozens of small pieces.
 
     Raises KeyError for a rule that names a token which does not exist.
     """
     rules = re.sub(r"\s*\n\s*", "", _BASE + css)
+    if body is not None:
+        rules = "".join(f"{kept}{{{rule}}}" for names, rule in _RULE.findall(rules) if (kept := _met(names, body)))
     used = list(dict.fromkeys(re.findall(r"var\(--ftc-([a-z0-9-]+)\)", rules)))
     light, dark = (";".join(f"--ftc-{name}:{TOKENS[name][side]}" for name in used) for side in (0, 1))
     return (
         f"<style>.ftc{{{light}}}{_DARK}{{{dark}}}"
         f"@media (prefers-color-scheme:dark){{{_UNSAID}{{{dark}}}}}{_NO_PLATE}{rules}</style>"
+    )
+
+
+def _met(selectors: str, body: str) -> str:
+    """Those of the selectors, commas between them, whose classes and elements are all there."""
+    return ",".join(
+        selector
+        for selector in selectors.split(",")
+        if all(name in body for name in re.findall(r"ftc-[a-z-]+", selector))
+        and ("<code" in body or not selector.endswith(" code"))
     )

@@ -44,6 +44,8 @@ class Checkpoints:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = (self.folder / LOCK).open("w")
+            if not os.access(self.folder, os.W_OK | os.X_OK):
+                raise PermissionError("nothing can be made in it")
         except OSError as error:
             raise CheckpointError(
                 f"the run folder cannot be written: {error}", file=self.folder, remedy="choose another run folder"

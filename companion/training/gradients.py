@@ -11,6 +11,8 @@ import torch
 
 from companion.errors import NonFiniteError, ObjectiveError
 from companion.randomness import torch_stream
+from companion.training.agreement import PieceTooLarge, StopAsked, agree
+from companion.training.memory import is_memory_shortage
 from companion.training.pieces import rows_of
 
 if TYPE_CHECKING:
@@ -44,14 +46,17 @@ def accumulate_gradient(
     processes: Processes,
     place: tuple[int, int],
     scale: float = 1.0,
+    stopping: Callable[[bool], bool] = lambda begun: False,
 ) -> Gradient:
     """Run every piece of this process forward and backward and sum the gradients over processes.
 
     The counts of all pieces and processes are added up first, and each summed loss is divided by its total: a mean of
-    means would weight a label by how few neighbours it happened to have. `place` is (epoch, update).
+    means would weight a label by how few neighbours it happened to have. `place` is (epoch, update). `stopping` is
+    asked before each piece and after the last one whether to leave it at that, given whether a piece was run already.
 
     Raises:
         ObjectiveError: the loss is no sum over rows but the update is split, or the objective breaks its contract.
+        PieceTooLarge, StopAsked: on every process, where one of them ran out of memory or is to stop.
 
     Taught in: book/walkthroughs/train-a-tagger
     """
@@ -72,18 +77,29 @@ def accumulate_gradient(
     merge = getattr(objective, "combine", None)
     per_term = {name: _zeros(named) for name in shares} if merge is not None else None
     touched = torch.zeros(len(named))
+    met: BaseException | None = None
     for index, (batch, counted) in enumerate(zip(batches, counts, strict=True)):
-        batch = {part: {key: value.to(device) for key, value in group.items()} for part, group in batch.items()}
-        with torch_stream(device, settings.config.seed, "forward", *place, index, rank):
-            with torch.autocast(device.type, settings.autocast, enabled=settings.autocast is not None):
-                losses = _terms(objective(model, batch), objective.weights, "the objective")
-            losses = {name: loss for name, loss in _check_losses(losses, counted).items() if name in shares}
-            trained = {name: loss for name, loss in losses.items() if loss.requires_grad}
-            if per_term is not None:
-                touched += _add_per_term(per_term, trained, shares, named, scale)
-            elif trained:
-                (sum(shares[name] * loss for name, loss in trained.items()) * scale).backward()
+        if stopping(index > 0):
+            break
+        try:
+            batch = {part: {key: value.to(device) for key, value in group.items()} for part, group in batch.items()}
+            with torch_stream(device, settings.config.seed, "forward", *place, index, rank):
+                with torch.autocast(device.type, settings.autocast, enabled=settings.autocast is not None):
+                    losses = _terms(objective(model, batch), objective.weights, "the objective")
+                losses = {name: loss for name, loss in _check_losses(losses, counted).items() if name in shares}
+                trained = {name: loss for name, loss in losses.items() if loss.requires_grad}
+                if per_term is not None:
+                    touched += _add_per_term(per_term, trained, shares, named, scale)
+                elif trained:
+                    (sum(shares[name] * loss for name, loss in trained.items()) * scale).backward()
+        except Exception as error:
+            # Of a lack of memory only the place is kept: the error itself holds on to all the tensors of the piece.
+            met = PieceTooLarge(index) if is_memory_shortage(error) else error
+            break
         sums.append({name: loss.detach() for name, loss in losses.items()})
+    if met is None and stopping(len(sums) > 0):
+        met = StopAsked()
+    agree(met, processes, device)
     if per_term is not None:
         _write(named, _merge(merge, per_term, named, processes), processes.sum(touched.to(device)))
     else:

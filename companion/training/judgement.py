@@ -11,6 +11,7 @@ import torch
 
 from companion.errors import ConfigError
 from companion.randomness import torch_stream
+from companion.training.agreement import StopAsked
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,18 +44,41 @@ def check_evaluation(evaluate: Evaluator | None, config: TrainConfig) -> None:
         _direction(name, evaluate, config)
 
 
-def evaluate_model(model: nn.Module, evaluate: Evaluator, config: TrainConfig, step: int) -> dict[str, float]:
+def evaluation_due(state: State, evaluate: Evaluator | None, config: TrainConfig) -> bool:
+    """Whether the model as it stands is to be evaluated and has not been, perhaps because a signal came in between."""
+    if evaluate is None or state.step == 0 or (state.evaluations and state.evaluations[-1]["step"] == state.step):
+        return False
+    every = config.evaluate_every
+    return state.finished or (state.update == 0 if every is None else state.step % every == 0)
+
+
+def evaluate_model(
+    model: nn.Module,
+    evaluate: Evaluator,
+    config: TrainConfig,
+    step: int,
+    stopping: Callable[[], bool] = lambda: False,
+) -> dict[str, float]:
     """Run the evaluator in evaluation mode without gradients; the training mode is put back afterwards.
 
     It runs on a random stream of its own, so that whatever it draws cannot disturb training or the caller. What is not
     a number is left out, and so is what is not finite: a score that is 0/0 has nothing to log or to compare.
+
+    Raises:
+        StopAsked: `stopping`, which is asked before each forward pass, said so.
     """
-    was_training = model.training
+
+    def check(*_: object) -> None:
+        if stopping():
+            raise StopAsked
+
+    was_training, hook = model.training, model.register_forward_pre_hook(check)
     model.eval()
     try:
         with torch.no_grad(), torch_stream(config.device, config.seed, "evaluate", step):
             values = evaluate(model)
     finally:
+        hook.remove()
         model.train(was_training)
     name = config.metric or getattr(evaluate, "metric", None) or UNNAMED
     numbers = values if isinstance(values, Mapping) else {name: values}

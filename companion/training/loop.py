@@ -8,22 +8,26 @@ for all of them: exact accumulation, a finite gradient, one step, and a checkpoi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from companion.errors import ObjectiveError
+from companion.training.agreement import PieceTooLarge, StopAsked, agree
 from companion.training.checkpoint import read_checkpoint
 from companion.training.config import TrainConfig
 from companion.training.gradients import Gradient, accumulate_gradient, check_finite
-from companion.training.judgement import Evaluator, check_evaluation, evaluate_model, judge
+from companion.training.judgement import Evaluator, check_evaluation, evaluate_model, evaluation_due, judge
+from companion.training.memory import fetch, fetch_smaller
 from companion.training.optimizer import Named, schedule_factor
 from companion.training.outcome import Run
-from companion.training.parts import Parts, prepare, resume, save
-from companion.training.pieces import collate, cut, rows_of
+from companion.training.parts import Parts, prepare
+from companion.training.pieces import rows_of
 from companion.training.progress import Progress
+from companion.training.saving import resume, save, stop
+from companion.training.signals import undisturbed
 from companion.training.state import State, restore_weights
 
 if TYPE_CHECKING:
@@ -53,6 +57,10 @@ def train(
     resumes it: the result is bit for bit that of a run that was never stopped. `log(step, values)` receives every
     update and evaluation; `say` receives the few lines meant for people.
 
+    With `run_dir`, SIGTERM, SIGHUP and the first Ctrl-C (or the stop button of a notebook) stop the run where nothing
+    is half done: the last complete update is saved, and the process ends with exit code 143, 129 or 130. Where memory
+    is too short, the update is tried again in smaller pieces.
+
     Under `torchrun` or `accelerate launch` every process calls this with the same arguments.
 
     Raises:
@@ -60,10 +68,14 @@ def train(
         DataError, ObjectiveError: a batch, its labels or the loss are not what they must be; the message names rows.
         CheckpointError: the run folder belongs to another run or process, or holds no checkpoint that is whole.
         NonFiniteError: a loss or gradient stopped being a number; no step was taken.
+        MemoryLimitError: a single row does not fit in memory.
+        ProcessError: another process of the run failed or is gone.
+        Stopped, Interrupted: a signal stopped the run; they are a `SystemExit` and a `KeyboardInterrupt`.
 
     Taught in: book/walkthroughs/train-a-tagger
     """
     check_evaluation(evaluate, config or TrainConfig())
+    say = undisturbed(say)
     with closing(prepare(model, batches, objective, config or TrainConfig(), run_dir)) as parts:
         config, leads = parts.settings.config, parts.processes.leads
         state, notes = resume(parts)
@@ -71,24 +83,33 @@ def train(
             say(line)
         bar = Progress(parts.total, state.step, show=config.progress, leads=leads)
         best: dict[str, torch.Tensor] = {}
+        reports: list[dict[str, float]] = []
         model.train()
-        while not state.finished:
-            row = _take_step(parts, state)
-            epoch_ends = state.advance(row, parts.source.updates(state.epoch), parts.total)
-            bar.update(row["loss"], row["learning_rate"])
-            reports = [row]
-            evaluated = evaluate is not None and (state.finished or _due(state.step, config.evaluate_every, epoch_ends))
-            if evaluated:
-                reports.append(parts.processes.share(evaluate_model(model, evaluate, config, state.step)))
-                if judge(state, reports[-1], evaluate, config) and parts.store is None:
-                    best = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-                state.finished |= config.patience is not None and state.waited >= config.patience
-            # Saved at every evaluation, so that the best weights are always one of the checkpoints.
-            if state.finished or evaluated or epoch_ends or _due(state.step, config.checkpoint_every, False):
-                save(parts, state)
-            for values in reports if log is not None and leads else ():
-                log(state.step, values)
-        bar.close()
+        try:
+            while not state.finished or evaluation_due(state, evaluate, config):
+                epoch_ends = False
+                # An evaluation that a signal broke off is made up for before the next update.
+                if not evaluation_due(state, evaluate, config):
+                    reports.append(_take_step(parts, state))
+                    epoch_ends = state.advance(reports[0], parts.source.updates(state.epoch), parts.total)
+                    bar.update(reports[0]["loss"], reports[0]["learning_rate"])
+                evaluated = evaluation_due(state, evaluate, config)
+                if evaluated:
+                    reports.append(_evaluate(parts, evaluate, state))
+                    if judge(state, reports[-1], evaluate, config) and parts.store is None:
+                        best = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+                    state.finished |= config.patience is not None and state.waited >= config.patience
+                # Saved at every evaluation, so that the best weights are always one of the checkpoints.
+                if state.finished or evaluated or epoch_ends or _due(state.step, config.checkpoint_every):
+                    save(parts, state)
+                _report(log, state.step, reports, leads)
+                reports = []
+            agree(StopAsked() if parts.stopping(False) else None, parts.processes, parts.settings.device)
+        except StopAsked:
+            _report(log, state.step, reports, leads)
+            raise stop(parts, state, say) from None
+        finally:
+            bar.close()
         return _finish(parts, state, best, notes)
 
 
@@ -96,20 +117,20 @@ def _take_step(parts: Parts, state: State) -> dict[str, float]:
     """One update: gradient over all its pieces, one clipped and finite step, cleared gradients; returns its row."""
     config = parts.settings.config
     window = parts.source.window(state.epoch, state.update)
-    pieces = cut(parts.source, window, config.piece_budget, rank=parts.processes.rank, world=parts.processes.world)
     factor = schedule_factor(state.step, parts.total, schedule=config.schedule, warmup=config.warmup)
     for group in parts.optimizer.param_groups:
         group["lr"] = config.learning_rate * factor
     half = config.precision == "fp16"
-    batches = [collate(parts.source, piece) for piece in pieces]
+    batches = fetch(parts, state)
     for _ in range(MOST_OVERFLOWS):
         gradient = _gradient_at(parts, batches, state, state.scale if half else 1.0)
+        parts.tables.settle()
         norm = _clip(parts.named, config.clip_norm, state.scale if half else 1.0)
         if not half or norm < float("inf"):
             break
         # fp16 alone: the scaled gradient left the range, so the same rows are tried again at half the scale.
         state.scale, state.overflows = state.scale / 2, state.overflows + 1
-        parts.optimizer.zero_grad(set_to_none=True)
+        parts.clear_gradients()
     for name in gradient.empty:
         state.empty_terms[name] = state.empty_terms.get(name, 0) + 1
     if gradient.terms:
@@ -120,26 +141,31 @@ def _take_step(parts: Parts, state: State) -> dict[str, float]:
             after_step(parts.model, state.step + 1, parts.total)
     else:
         state.empty_updates += 1
-    parts.optimizer.zero_grad(set_to_none=True)
+    parts.clear_gradients()
     rate = config.learning_rate * factor
     return {"loss": gradient.loss, "learning_rate": rate, "gradient_norm": norm, **gradient.terms}
 
 
 def _gradient_at(parts: Parts, batches: list[Batch], state: State, scale: float) -> Gradient:
-    try:
-        return accumulate_gradient(
-            parts.model,
-            parts.objective,
-            batches,
-            parts.named,
-            settings=parts.settings,
-            processes=parts.processes,
-            place=(state.epoch, state.update),
-            scale=scale,
-        )
-    except ObjectiveError as error:
-        rows = "; ".join(rows_of(parts.source.window(state.epoch, state.update)))
-        raise ObjectiveError(f"update {state.step + 1}, {rows}: {error.problem}", remedy=error.remedy) from error
+    while True:
+        try:
+            return accumulate_gradient(
+                parts.model,
+                parts.objective,
+                batches,
+                parts.named,
+                settings=parts.settings,
+                processes=parts.processes,
+                place=(state.epoch, state.update),
+                scale=scale,
+                stopping=parts.stopping,
+            )
+        except PieceTooLarge as shortage:
+            failed = shortage.index
+        except ObjectiveError as error:
+            rows = "; ".join(rows_of(parts.source.window(state.epoch, state.update)))
+            raise ObjectiveError(f"update {state.step + 1}, {rows}: {error.problem}", remedy=error.remedy) from error
+        batches[:] = fetch_smaller(parts, state, failed)
 
 
 def _clip(named: Named, longest: float | None, scale: float) -> float:
@@ -155,8 +181,29 @@ def _clip(named: Named, longest: float | None, scale: float) -> float:
     return norm
 
 
-def _due(step: int, every: int | None, otherwise: bool) -> bool:
-    return otherwise if every is None else step % every == 0
+def _due(step: int, every: int | None) -> bool:
+    return every is not None and step % every == 0
+
+
+def _evaluate(parts: Parts, evaluate: Evaluator, state: State) -> dict[str, float]:
+    """Evaluate on every process, and take the numbers of the first."""
+    values, met = {}, None
+    try:
+        config = parts.settings.config
+        values = evaluate_model(parts.model, evaluate, config, state.step, lambda: parts.stopping(False))
+    except (Exception, StopAsked) as caught:
+        met = caught
+    agree(met, parts.processes, parts.settings.device)
+    return parts.processes.share(values)
+
+
+def _report(
+    log: Callable[[int, Mapping[str, float]], None] | None, step: int, reports: list[dict[str, float]], leads: bool
+) -> None:
+    for values in reports if log is not None and leads else ():
+        # A pipe that nobody reads any more is no reason to lose a run.
+        with suppress(BrokenPipeError):
+            log(step, values)
 
 
 def _finish(parts: Parts, state: State, best: dict[str, torch.Tensor], notes: list[str]) -> Run:

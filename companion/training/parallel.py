@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from companion.errors import CompanionError, ProcessError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,30 +53,69 @@ class Processes:
             return
         import torch.distributed as distributed
 
-        for tensor in tensors:
-            distributed.broadcast(tensor, src=0)
+        with _together():
+            for tensor in tensors:
+                distributed.broadcast(tensor, src=0)
 
     def sum(self, tensor: Tensor) -> Tensor:
         """The sum over processes, in place."""
         if self.world > 1:
             import torch.distributed as distributed
 
-            distributed.all_reduce(tensor)
+            with _together():
+                distributed.all_reduce(tensor)
         return tensor
 
-    def share(self, value: object) -> object:
+    def highest(self, value: int, device: torch.device) -> int:
+        """The highest of the processes' values, everywhere."""
+        if self.world == 1:
+            return value
+        import torch
+        import torch.distributed as distributed
+
+        highest = torch.tensor(value, device=device)
+        with _together():
+            distributed.all_reduce(highest, distributed.ReduceOp.MAX)
+        return int(highest)
+
+    def share(self, value: Value) -> Value:
         """Rank 0's value, everywhere."""
         if self.world == 1:
             return value
         import torch.distributed as distributed
 
         box = [value]
-        distributed.broadcast_object_list(box, src=0)
+        with _together():
+            distributed.broadcast_object_list(box, src=0)
         return box[0]
 
-    def wait(self) -> None:
-        """Return when every process has come this far."""
-        if self.world > 1:
-            import torch.distributed as distributed
+    def lead(self, act: Callable[[], Value]) -> Value:
+        """What `act` gives on rank 0, which alone calls it, everywhere; an error of ours is raised everywhere too.
 
-            distributed.barrier()
+        Raises:
+            CompanionError: whatever it raised on rank 0.
+        """
+        if self.world == 1:
+            return act()
+        value, error = None, None
+        if self.leads:
+            try:
+                value = act()
+            except CompanionError as caught:
+                error = caught
+        value, error = self.share((value, error))
+        if error is not None:
+            raise error
+        return value  # type: ignore[return-value]
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """Say it in a sentence where the connection to another process breaks."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise ProcessError(
+            f"another process of this run ended or cannot be reached ({str(error).splitlines()[0]})",
+            remedy="start all processes again: the run goes on from its last checkpoint",
+        ) from error

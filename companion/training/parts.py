@@ -1,4 +1,4 @@
-"""What a run is made of, and how it is put down in a checkpoint and taken up again."""
+"""What a run is made of: built once, before the first update, and closed after the last one."""
 
 from __future__ import annotations
 
@@ -8,21 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.adaptation.apply import adaptation_of
-from companion.errors import CheckpointError, ConfigError, DataError, NonFiniteError, ObjectiveError
-from companion.training.checkpoint import Checkpoints, read_checkpoint, verify_checkpoint
+from companion.errors import DataError, ObjectiveError
+from companion.training.checkpoint import Checkpoints
 from companion.training.optimizer import Named, build_optimizer, trained_parameters
 from companion.training.parallel import Processes
-from companion.training.pieces import as_source
+from companion.training.pieces import IterableBatches, as_source
 from companion.training.resolve import Resolved, resolve
-from companion.training.state import (
-    State,
-    capture,
-    contract_of,
-    differences,
-    restore,
-    state_from_json,
-    state_to_json,
-)
+from companion.training.rows import RowTables
+from companion.training.saving import CONTRACT, open_store, read_run
+from companion.training.signals import Watch
+from companion.training.state import contract_of
 
 if TYPE_CHECKING:
     import torch
@@ -32,8 +27,6 @@ if TYPE_CHECKING:
     from companion.encoding.contract import BatchSource
     from companion.objectives.contract import Objective
     from companion.training.config import TrainConfig
-
-STATE, CONTRACT = "state.json", "contract.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,16 +46,33 @@ class Parts:
     problems: list[str]
     contract: dict[str, Any]
     total: int
+    tables: RowTables
+    watch: Watch
 
     @property
     def extras(self) -> dict[str, Any]:
         """What may carry a state of its own through a checkpoint."""
         return {"objective": self.objective, "adaptation": self.adaptation}
 
+    def clear_gradients(self) -> None:
+        """Forget the gradient of the update that is done."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.tables.clear()
+
+    def stopping(self, begun: bool) -> bool:
+        """Whether to stop here: before an update always, within one only where it can be redone as if never begun."""
+        return self.watch.stopping() and not (begun and _remembers(self.model, self.objective))
+
     def close(self) -> None:
-        """Leave the run folder to other processes."""
-        if self.store is not None:
-            self.store.close()
+        """Give the model back as it came, and leave signals, workers and the run folder to others."""
+        try:
+            self.tables.close()
+            if isinstance(self.source, IterableBatches):
+                self.source.close()
+            if self.store is not None:
+                self.store.close()
+        finally:
+            self.watch.close()
 
 
 def prepare(
@@ -76,10 +86,10 @@ def prepare(
     _check_terms(objective)
     settings = resolve(config, model)
     processes = Processes.join(settings.device)
-    store, found, problems = _open_store(run_dir, batches, processes)
+    store, found, problems = open_store(run_dir, batches, processes)
     if found is not None:
         # A run that moved to a machine with other abilities keeps the precision it was started with.
-        started = read_checkpoint(found)[1][CONTRACT].get("precision")
+        started = read_run(found)[1][CONTRACT].get("precision")
         settings = resolve(config, model, started_with=started)
     config, adaptation = settings.config, adaptation_of(model)
     source = as_source(batches, config)
@@ -94,6 +104,9 @@ def prepare(
     optimizer = build_optimizer(named, config, settings.device)
     # Gradients of the caller's own, or of a run that was broken off, are no part of this one.
     optimizer.zero_grad(set_to_none=True)
+    contract = contract_of(config, model, objective, source, adaptation, processes.world)
+    # Several processes add up whole tables, and so does an objective that merges the gradients of its terms.
+    rowwise = processes.world == 1 and getattr(objective, "combine", None) is None
     return Parts(
         model=model,
         source=source,
@@ -106,88 +119,18 @@ def prepare(
         store=store,
         found=found,
         problems=problems,
-        contract=contract_of(config, model, objective, source, adaptation),
+        contract=contract,
         total=total,
+        tables=RowTables(model.modules() if rowwise else ()),
+        watch=Watch(active=store is not None),
     )
 
 
-def save(parts: Parts, state: State) -> None:
-    """Write a checkpoint; it and the best one are kept.
-
-    Raises:
-        NonFiniteError: a weight is not a finite number; what was saved before stays the newest.
-    """
-    for name, parameter in parts.named:
-        if not parameter.detach().isfinite().all():
-            raise NonFiniteError(
-                f"update {state.step}: the weights of {name} are not finite numbers any more",
-                remedy="lower the learning rate, or train in fp32; the last checkpoint is intact",
-            )
-    store = parts.store
-    if store is not None and parts.processes.leads:
-        documents = {STATE: state_to_json(state), CONTRACT: parts.contract}
-        tensors = capture(parts.model, parts.optimizer, parts.named, parts.extras)
-        store.save(state.step, tensors, documents, keep={state.best_step or state.step})
-    parts.processes.wait()
-
-
-def resume(parts: Parts) -> tuple[State, list[str]]:
-    """The state of the newest whole checkpoint, put back into the parts; a fresh state where there is none.
-
-    Raises:
-        CheckpointError: no checkpoint is whole, or they belong to another run.
-    """
-    if parts.store is None:
-        return State(), []
-    notes = []
-    if getattr(parts.source, "whole_batches", False):
-        notes.append("a plain iterable of batches is resumed between epochs only")
-    if parts.found is None:
-        if parts.problems:
-            raise CheckpointError(
-                f"no checkpoint here is whole; the newest: {parts.problems[0]}",
-                file=parts.store.folder,
-                remedy="remove the run folder to start again",
-            )
-        return State(), notes
-    tensors, documents = read_checkpoint(parts.found)
-    changed = differences(documents[CONTRACT], parts.contract)
-    if changed:
-        raise CheckpointError(
-            "the run folder belongs to another run: " + "; ".join(changed),
-            file=parts.store.folder.parent,
-            remedy="use the settings, labels and data it was started with, or choose another run folder",
-        )
-    state = state_from_json(documents[STATE])
-    restore(tensors, parts.model, parts.optimizer, parts.named, parts.extras)
-    done = "finished" if state.finished else "resumed"
-    notes += [f"{done}: {state.step} of {parts.total} updates were done", *parts.problems]
-    if state.best_step is not None:
-        try:
-            verify_checkpoint(parts.store.path(state.best_step))
-        except CheckpointError as error:
-            notes.append(f"the best weights, of update {state.best_step}, are lost; the best is sought anew: {error}")
-            state.best_step = state.best_value = None
-    if parts.processes.leads:
-        parts.store.discard_before(state.step, keep={state.best_step or state.step})
-    return state, notes
-
-
-def _open_store(
-    run_dir: str | Path | None, batches: object, processes: Processes
-) -> tuple[Checkpoints | None, Path | None, list[str]]:
-    """The checkpoints of a run folder, the newest one that can be read, and what is wrong with newer ones."""
-    if run_dir is None:
-        return None, None, []
-    if getattr(batches, "generator", None) is not None:
-        raise ConfigError(
-            f"this {type(batches).__name__} draws from a generator of its own, which a checkpoint cannot bring back",
-            remedy="leave the generator out: the run's seed then decides the order",
-        )
-    store = Checkpoints(Path(run_dir) / "checkpoints")
-    if processes.leads:
-        store.open()
-    return store, *processes.share(store.newest() if processes.leads else None)  # type: ignore[misc]
+def _remembers(model: nn.Module, objective: Objective) -> bool:
+    """Whether a forward pass may change what a checkpoint holds: running statistics, a state of the objective."""
+    parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    kept = (tensor for name, tensor in model.state_dict().items() if name not in parameters)
+    return hasattr(objective, "state_dict") or any(tensor.is_floating_point() for tensor in kept)
 
 
 def _check_terms(objective: Objective) -> None:

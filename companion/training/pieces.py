@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion.errors import ConfigError, DataError
 from companion.randomness import torch_stream
+from companion.training.workers import starting_workers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,11 +51,12 @@ def cut(
 
 
 class IterableBatches:
-    """A plain iterable of tensor dictionaries as a batch source; it can be resumed at epoch boundaries only.
+    """A plain iterable of tensor dictionaries as a batch source, saved between epochs and where a signal stops it.
 
     Every item is one piece, and `accumulate` items form one update. An item is either `{name: tensor}`, which becomes
     the part "labelled", or already `{part: {name: tensor}}`. Whatever the iterable draws from torch's random state
-    (a shuffling DataLoader does) comes from a stream keyed by seed, epoch and item.
+    (a shuffling DataLoader does) comes from a stream keyed by seed, epoch and item. To go on within an epoch, the
+    items before are read again.
 
     Raises:
         ConfigError: the iterable has no length.
@@ -81,7 +83,7 @@ class IterableBatches:
         """The numbers of the items that form this update."""
         if epoch != self._epoch:
             # The first item is drawn with the order: a loader with workers shuffles before it is asked for an item.
-            with torch_stream("cpu", self.seed, "iterable", epoch):
+            with torch_stream("cpu", self.seed, "iterable", epoch), starting_workers(self.batches):
                 iterator = iter(self.batches)
                 self._epoch, self._next, self._iterator = epoch, 0, chain(list(islice(iterator, 1)), iterator)
         first = update * self.accumulate
@@ -93,7 +95,11 @@ class IterableBatches:
         item = None
         while self._next <= ids[0]:
             with torch_stream("cpu", self.seed, "iterable", self._epoch, self._next):
-                item = next(self._iterator, None)
+                try:
+                    item = next(self._iterator, None)
+                except Exception as error:
+                    error.add_note(f"(in batch {self._next} of epoch {self._epoch})")
+                    raise
             self._next += 1
         if item is None:
             raise DataError(
@@ -101,6 +107,10 @@ class IterableBatches:
                 remedy="its length must be the number of batches in every epoch",
             )
         return item
+
+    def close(self) -> None:
+        """Let go of the iterator, and with it of the workers of a loader."""
+        self._epoch, self._iterator = -1, iter(())
 
     def fingerprint(self) -> str:
         """What can be said without reading the batches: how many there are."""
@@ -123,7 +133,7 @@ def as_source(batches: BatchSource | Iterable[Mapping[str, Any]], config: TrainC
         return batches if with_seed is None else with_seed(config.seed)  # type: ignore[return-value]
     if config.evaluate_every is not None or config.checkpoint_every is not None:
         raise ConfigError(
-            "evaluate_every and checkpoint_every need a batch source; a plain iterable resumes between epochs only",
+            "evaluate_every and checkpoint_every need a batch source; a plain iterable is saved between epochs only",
             remedy="leave both at None, or give the batches of a task",
         )
     return IterableBatches(batches, accumulate=config.accumulate, seed=config.seed)  # type: ignore[arg-type]

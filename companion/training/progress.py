@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 
 class Progress:
@@ -21,11 +22,17 @@ class Progress:
 
     def update(self, loss: float, learning_rate: float) -> None:
         """Count one update."""
-        if self.bar is not None:
+        if self.bar is None:
+            return
+        try:
             self.bar.set_postfix_str(f"loss {loss:.3f}, lr {learning_rate:.1e}", refresh=False)
             self.bar.update()
+        except OSError:
+            # The terminal is gone; the run is not.
+            self.bar = None
 
     def close(self) -> None:
         """Leave the bar as it stands."""
         if self.bar is not None:
-            self.bar.close()
+            with suppress(OSError):
+                self.bar.close()

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from companion.training.optimizer import Named
 
 # What may differ between the first start of a run and its resumption without changing its course.
-FREE_FIELDS = {"progress", "device", "piece_budget", "checkpoint_every"}
+FREE_FIELDS = {"progress", "device", "checkpoint_every"}
+# What may differ as well, but then the rows of an update meet in other pieces, which is to be said.
+NOTED_FIELDS = {"piece_budget", "processes"}
 
 
 @dataclass(kw_only=True, slots=True)
@@ -49,6 +51,8 @@ class State:
     """fp16 updates skipped because the scaled gradient overflowed."""
     scale: float = 65536.0
     """The fp16 loss scale."""
+    piece_budget: int | None = None
+    """The most padded word pieces of a piece, where memory was too short for what the configuration says."""
     finished: bool = False
     """Whether the run has come to its end."""
     updates: list[dict[str, float]] = field(default_factory=list)
@@ -81,11 +85,18 @@ class State:
             notes.append(f"{self.empty_updates} updates without a single label were skipped")
         if self.overflows:
             notes.append(f"{self.overflows} fp16 overflows; the loss scale is now {self.scale:g}")
+        if self.piece_budget is not None:
+            notes.append(f"out of memory: a piece now holds at most {self.piece_budget} padded word pieces")
         return notes
 
 
 def contract_of(
-    config: TrainConfig, model: nn.Module, objective: Objective, source: BatchSource, adaptation: Adaptation | None
+    config: TrainConfig,
+    model: nn.Module,
+    objective: Objective,
+    source: BatchSource,
+    adaptation: Adaptation | None,
+    processes: int = 1,
 ) -> dict[str, Any]:
     """What must be the same for a run folder to be resumed, as JSON; differences are shown field by field."""
     settings = {name: value for name, value in config.to_dict().items() if name not in FREE_FIELDS}
@@ -100,13 +111,17 @@ def contract_of(
         "adaptation": None if adaptation is None else _describe(adaptation),
         "objective": f"{_describe(objective)} {json.dumps(dict(objective.weights), sort_keys=True)}",
         "data": source.fingerprint(),
+        "processes": processes,
     }
 
 
-def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """The fields in which two contracts differ, as `field: before → now`."""
-    names = sorted(before.keys() | now.keys())
-    return [f"{name}: {before.get(name)} → {now.get(name)}" for name in names if before.get(name) != now.get(name)]
+def differences(before: dict[str, Any], now: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """The fields in which two contracts differ, as `field: before → now`: those that may not, and those that may."""
+    found = [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)]
+    text = {name: f"{name}: {before.get(name)} → {now.get(name)}" for name in found}
+    # A checkpoint of an earlier version says nothing of what may differ.
+    noted = [text[name] for name in found if name in NOTED_FIELDS and name in before]
+    return [text[name] for name in found if name not in NOTED_FIELDS], noted
 
 
 def capture(
@@ -146,10 +161,17 @@ def restore(
     """Put captured tensors back where they came from.
 
     Raises:
-        CheckpointError: a tensor is missing.
+        CheckpointError: a tensor is missing, or belongs to nothing that is trained.
     """
     restore_weights(files["model.safetensors"], model)
     by_name = dict(named)
+    stored = {full_name.rsplit("/", 1)[0] for full_name in files["optimizer.safetensors"]}
+    for name in sorted(stored | files.get("objective_parameters.safetensors", {}).keys()):
+        if name not in by_name:
+            raise CheckpointError(
+                f"it holds something for {name!r}, which is not trained here",
+                remedy="resume with the model and the objective that the run was started with",
+            )
     for name, tensor in files.get("objective_parameters.safetensors", {}).items():
         by_name[name].data.copy_(tensor)
     order = [parameter for group in optimizer.param_groups for parameter in group["params"]]

@@ -114,3 +114,14 @@ def test_every_rule_stays_inside_its_piece():
 def test_an_unknown_token_is_an_error():
     with pytest.raises(KeyError):
         style(".ftc.ftc-x{color:var(--ftc-nothing)}")
+
+
+def test_rules_for_what_a_piece_does_not_hold_are_left_out():
+    css = ".ftc.ftc-x{margin:0}.ftc.ftc-x .ftc-note,.ftc.ftc-x .ftc-value{color:var(--ftc-muted)}"
+    bare = style(css, '<p class="ftc ftc-x"><b class="ftc-value"></b></p>')
+    assert ".ftc.ftc-x{margin:0}.ftc.ftc-x .ftc-value{color:var(--ftc-muted)}" in bare
+    assert "ftc-note" not in bare and "ftc-unseen" not in bare and " code{" not in bare
+    assert "--ftc-text:" in bare and ".ftc,.ftc *{box-sizing:border-box}" in bare
+    full = '<p class="ftc ftc-x ftc-value ftc-note ftc-unseen"><code>'
+    assert style(css, full) == style(css)
+    assert "--ftc-muted" not in style(css, '<p class="ftc ftc-x">')

@@ -233,4 +233,5 @@ def test_alone_there_is_no_group(monkeypatch):
     assert alone.share("value") == "value"
     assert alone.leads
     alone.broadcast([tensor])
-    alone.wait()
+    assert alone.lead(lambda: "value") == "value"
+    assert alone.highest(3, torch.device("cpu")) == 3

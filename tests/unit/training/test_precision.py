@@ -42,9 +42,9 @@ def enormous(monkeypatch):
             def __init__(self, **fields):
                 super().__init__(**{"scale": scale, **fields})
 
-        from companion.training import parts
+        from companion.training import saving
 
-        monkeypatch.setattr(parts, "State", Scaled)
+        monkeypatch.setattr(saving, "State", Scaled)
 
     return start_with
 

@@ -211,7 +211,7 @@ def test_a_shuffling_loader_is_resumed_between_epochs(tmp_path):
     torch.manual_seed(3)
     straight = go_plain(tmp_path / "straight")
     assert straight.steps == 9
-    assert straight.notes == ("a plain iterable of batches is resumed between epochs only",)
+    assert straight.notes == ("a plain iterable of batches is saved between epochs only, unless a signal stops it",)
     for step in (1, 3, 5, 9):
         with pytest.raises(BrokenOff):
             go_plain(tmp_path / str(step), break_in_log=step)
@@ -240,7 +240,7 @@ def test_a_loader_with_a_generator_of_its_own_cannot_be_resumed(tmp_path):
 @pytest.mark.parametrize("setting", ["evaluate_every", "checkpoint_every"])
 def test_a_plain_iterable_cannot_be_saved_within_an_epoch(setting):
     config = TrainConfig(**{"precision": "fp32", setting: 2})
-    with pytest.raises(ConfigError, match="resumes between epochs only"):
+    with pytest.raises(ConfigError, match="is saved between epochs only"):
         train(tiny_tagger(), shuffled(), Breaking(), config, evaluate=TinyEvaluator(), say=lambda line: None)
 
 
