@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=300 -n 2 --dist loadfile -p no:cacheprovider
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test units notebooks pages execute refresh portability lint format serve clean
+.PHONY: help setup book test units notebooks pages execute refresh portability bench lint format serve clean
 
 help:
 	@echo "make book         build the book, warnings as errors, and say where the page is"
@@ -24,6 +24,7 @@ help:
 	@echo "make execute      run notebooks in place for committing (NB=book/part/chapter.ipynb to choose)"
 	@echo "make refresh      bring the package source that chapters show up to date, without running them"
 	@echo "make portability  compare the notebooks once more on an older instruction set"
+	@echo "make bench        speed and memory beside what people use today (a quarter of an hour, needs COMPANION_DATA)"
 	@echo "make lint         ruff; make format lets it write"
 	@echo "make serve        show the built book at http://127.0.0.1:$(PORT)"
 	@echo "make clean        remove what was built, keep .venv"
@@ -70,6 +71,11 @@ execute: setup
 
 refresh: setup
 	$(BIN)/python -m companion.teaching.refresh book
+
+bench: setup
+	env -u OMP_NUM_THREADS $(BIN)/python -m tests.benchmarks.training_speed
+	env -u OMP_NUM_THREADS $(BIN)/python -m tests.benchmarks.prediction_speed
+	$(BIN)/python tests/benchmarks/entity_counting.py
 
 lint: setup
 	$(BIN)/ruff check .

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from companion.tasks.texts import TextTask as TextTask
     from companion.tasks.tokens import TokenTask as TokenTask
     from companion.training.config import TrainConfig as TrainConfig
+    from companion.training.footprint import estimate_memory as estimate_memory
     from companion.training.loop import train as train
     from companion.training.outcome import Run as Run
 
@@ -71,6 +72,7 @@ __getattr__, __dir__, __all__ = attach(
         "tasks.texts": ("TextTask",),
         "tasks.tokens": ("TokenTask",),
         "training.config": ("TrainConfig",),
+        "training.footprint": ("estimate_memory",),
         "training.loop": ("train",),
         "training.outcome": ("Run",),
     },

@@ -47,7 +47,8 @@ class CalibrationReport:
     """
 
     error: float
-    """Expected calibration error: mean distance of accuracy and confidence over bins of equal width."""
+    """Expected calibration error: mean distance of accuracy and confidence over bins of equal width, weighted by their
+    answers. Few answers in a bin make it too large, even for a perfect model."""
     error_equal_mass: float
     """The same over bins that hold equally many answers."""
     brier: float
@@ -118,8 +119,7 @@ def calibration_report(probabilities_NC: Any, gold: Sequence[int] | Any, *, bins
     if bins < 1:
         raise EvaluationError(f"bins is {bins}", remedy="give 1 or more; 15 is usual")
     sure, hit = table.max(1), table.argmax(1) == right
-    # Bin k of equal width holds confidences in (k / bins, (k + 1) / bins].
-    width = np.searchsorted(np.arange(1, bins) / bins, sure)
+    width = _equal_width(sure, bins)
     mass = np.empty(len(sure), dtype=int)
     mass[np.argsort(sure, kind="stable")] = np.arange(len(sure)) * bins // len(sure)
     chosen = table[np.arange(len(right)), right]
@@ -143,6 +143,29 @@ def calibration_report(probabilities_NC: Any, gold: Sequence[int] | Any, *, bins
         ),
         n=len(right),
     )
+
+
+def expected_calibration_error(confidences: Any, right: Sequence[bool] | Any, *, bins: int = 15) -> float:
+    """The `error` of a `calibration_report`, for those who kept only confidences and which answers were right.
+
+    Raises:
+        EvaluationError: lists of different length or empty, a confidence outside 0 to 1, or `bins` below 1.
+
+    Follows: Guo et al. (2017), equation 3.
+    """
+    sure, hit = np.asarray(confidences, dtype=np.float64), np.asarray(right, dtype=bool)
+    if (
+        sure.ndim != 1
+        or sure.shape != hit.shape
+        or not len(sure)
+        or bins < 1
+        or not ((sure >= 0) & (sure < 1 + 1e-4)).all()
+    ):
+        raise EvaluationError(
+            f"confidences of shape {list(sure.shape)}, answers of shape {list(hit.shape)}, {bins} bins",
+            remedy="give a confidence from 0 to 1 and whether it was right for each answer, and 1 bin or more",
+        )
+    return _expected_error(_equal_width(sure, bins), sure, hit)
 
 
 def fit_temperature(logits_NC: Any, gold: Sequence[int] | Any) -> Temperature:
@@ -211,6 +234,11 @@ def wilson_interval(right: int, n: int) -> Interval:
         n=n,
         sd=math.sqrt(share * (1 - share) / n),
     )
+
+
+def _equal_width(sure: np.ndarray, bins: int) -> np.ndarray:
+    """The bin of each confidence: bin k holds those in (k / bins, (k + 1) / bins]."""
+    return np.searchsorted(np.arange(1, bins) / bins, sure)
 
 
 def _expected_error(place: np.ndarray, sure: np.ndarray, hit: np.ndarray) -> float:

@@ -65,7 +65,8 @@ class LabelsNeeded:
     low: int | None
     """The same for the upper end of the band: with fewer labels the score is out of reach."""
     high: int | None
-    """The same for its lower end: with so many the score is safe; None where no size that was tried makes it so."""
+    """The same for its lower end: with so many the mean over seeds is at or above it, at each size's own 95 %, though a
+    single run may still fall below; None where no size that was tried is enough."""
     fewest: int
     """The fewest labels that were tried; an answer equal to it may be too large."""
     most: int

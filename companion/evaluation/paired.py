@@ -50,7 +50,8 @@ class PairedTest:
 def mcnemar_test(correct_a: Sequence[bool], correct_b: Sequence[bool]) -> PairedTest:
     """McNemar's test: of the rows that only one system has right, does each have its half?
 
-    `p_value` is the mid-p, which keeps its level and is less timid than the exact one; `exact` is that one.
+    `p_value` is the mid-p, less timid than the exact one. It kept its level in all the cases that its source tried, but
+    has no guarantee; `exact` has.
 
     Raises:
         EvaluationError: the lists differ in length or are empty.
@@ -136,7 +137,8 @@ def permutation_test(
     if resamples < 1:
         raise EvaluationError(f"resamples is {resamples}", remedy="use a positive number such as 10000")
     sums_a, sums_b = a.sum(0, keepdims=True), b.sum(0, keepdims=True)
-    observed = abs(float((statistic(sums_a) - statistic(sums_b))[0]))
+    score_a, score_b = (float(statistic(sums)[0]) for sums in (sums_a, sums_b))
+    observed = abs(score_a - score_b)
     if math.isnan(observed):
         raise EvaluationError(
             "the statistic is undefined on these rows", remedy="give rows on which there is something"
@@ -149,8 +151,9 @@ def permutation_test(
         swapped = generator.integers(0, 2, size=(min(block, resamples - start), len(change)), dtype=np.int8)
         moved = swapped.astype(np.float64) @ change
         difference = np.abs(statistic(sums_a + moved) - statistic(sums_b - moved))
-        # A difference that is equal but for rounding is as large; NaN compares as False, hence the negation.
-        extreme += int((~(difference < observed - 1e-12)).sum())
+        # A difference that is equal but for rounding, at the size of the scores, is as large; NaN compares as False,
+        # hence the negation.
+        extreme += int((~(difference < observed - 1e-12 * max(abs(score_a), abs(score_b)))).sum())
     return PairedTest(method="permutation test", p_value=(extreme + 1) / (resamples + 1), n=len(a), resamples=resamples)
 
 

@@ -25,6 +25,7 @@ NAMES = (
     "pooling-arms",
     "forensics-trial",
     "interval-coverage",
+    "speed-profile",
 )
 
 

@@ -107,6 +107,7 @@ def compact_scores(texts: Sequence[Text], probabilities_NC: np.ndarray, labels: 
     `search_table.from_hex(result["right"], result["texts"])` gives them back, so that paired tests can be made from
     records.
     """
+    from companion.evaluation.calibration import expected_calibration_error
     from companion.evaluation.classification import score_labels
 
     gold, predicted = [text.label for text in texts], most_probable(probabilities_NC, labels)
@@ -119,19 +120,9 @@ def compact_scores(texts: Sequence[Text], probabilities_NC: np.ndarray, labels: 
         "macro_f1": report.macro_f1.mean,
         "low": report.macro_f1.low,
         "high": report.macro_f1.high,
-        "calibration_error": calibration_error(probabilities_NC.max(1), right),
+        "calibration_error": expected_calibration_error(probabilities_NC.max(1), right, bins=ECE_BINS),
     }
     return {**rounded(numbers), "texts": len(texts), "right": to_hex(right)}
-
-
-def calibration_error(confidences: np.ndarray, right: Sequence[bool], bins: int = ECE_BINS) -> float:
-    """The mean gap between confidence and accuracy over bins of equal width, weighted by their texts.
-
-    Follows: Guo, Pleiss, Sun and Weinberger (2017), On Calibration of Modern Neural Networks, equation 3.
-    """
-    places = np.minimum((np.asarray(confidences) * bins).astype(int), bins - 1)
-    gaps = np.bincount(places, weights=np.asarray(right, float) - confidences, minlength=bins)
-    return float(np.abs(gaps).sum() / len(places))
 
 
 def rounded(numbers: Mapping[str, float | None]) -> dict[str, float | None]:

@@ -3,7 +3,7 @@
 Verbs (`claim`, `predict`, `self_test`, `parity`, `show`, `check`) display at once and return nothing; nouns
 (`token_strip`, `attention_map`, `tagged_sentence`, `label_table`, `derivation`, `logit_dragger`, `piece_explorer`,
 `concept_map`, `error_browser`, `confusion_figure`, `reliability_figure`, `interval_figure`, `learning_curve_figure`,
-`threshold_explorer`, `table_auditor`, `Explore`) are what a notebook displays when they stand last in a cell.
+`threshold_explorer`, `memory_explorer`, `table_auditor`, `Explore`) are what a notebook displays when they stand last in a cell.
 """
 
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from companion.teaching.exercises import check as check
     from companion.teaching.explore import Explore as Explore
     from companion.teaching.figures import figure as figure
+    from companion.teaching.fitting import memory_explorer as memory_explorer
     from companion.teaching.listing import show as show
     from companion.teaching.logits import logit_dragger as logit_dragger
     from companion.teaching.mistakes import error_browser as error_browser
@@ -50,6 +51,7 @@ __getattr__, __dir__, __all__ = attach(
         "exercises": ("check",),
         "explore": ("Explore",),
         "figures": ("figure",),
+        "fitting": ("memory_explorer",),
         "listing": ("show",),
         "logits": ("logit_dragger",),
         "mistakes": ("error_browser",),

@@ -25,6 +25,7 @@ _TITLE = "Audit a results table"
 _CSS = """
 .ftc.ftc-audit{padding:.7em .9em;border:1px solid var(--ftc-line);border-radius:.4em}
 .ftc.ftc-audit .ftc-title{margin:0 0 .4em;font-weight:600}
+.ftc.ftc-audit label{display:block}
 .ftc.ftc-audit:not(.ftc-live) label{display:none}
 .ftc.ftc-audit textarea{display:block;width:100%;margin:.2em 0 0;padding:.4em .5em;resize:vertical;
 font:.85em/1.45 ui-monospace,monospace;white-space:pre;overflow:auto;color:var(--ftc-text);background:var(--ftc-raised);

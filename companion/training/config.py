@@ -11,6 +11,7 @@ from companion.errors import ConfigError
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 SCHEDULES = ("linear", "cosine", "constant")
+SHARDINGS = ("none", "full")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +32,8 @@ class TrainConfig:
     """Peak learning rate; None resolves it from the model's size and from what is trainable, and prints the reason."""
     schedule: str = "linear"
     """What follows the warm-up: "linear" or "cosine" down to 0, or "constant"."""
+    layer_decay: float = 1.0
+    """Each layer's learning rate is this many times that of the layer above it, the head's is 1; 1.0 is off."""
     warmup: float = 0.1
     """The share of all updates in which the learning rate rises from 0 to its peak."""
     weight_decay: float = 0.01
@@ -45,6 +48,12 @@ class TrainConfig:
     """Scale the gradient down to this Euclidean norm where it is longer; None never does."""
     piece_budget: int = 8192
     """How many padded word pieces one forward pass may hold: it decides memory, never which rows form an update."""
+    activation_checkpointing: bool = False
+    """Keep only each layer's input for the backward pass and compute the rest again: less memory, same gradient."""
+    compile: bool = False
+    """Train through `torch.compile`: faster where it pays for its own minutes, and not bit for bit the same."""
+    sharding: str = "none"
+    """"full" splits weights, gradients and moments over the processes of the run (torch's `fully_shard`)."""
     accumulate: int = 1
     """For plain iterables of batches only: how many of its batches form one update."""
     evaluate_every: int | None = None
@@ -84,16 +93,23 @@ class TrainConfig:
         _number("minimum_gain", self.minimum_gain, at_least=0.0)
         _number("epsilon", self.epsilon, above=0.0)
         _number("warmup", self.warmup, at_least=0.0, below=1.0)
+        _number("layer_decay", self.layer_decay, above=0.0)
+        if self.layer_decay > 1.0:
+            raise ConfigError(f"layer_decay is {self.layer_decay!r}", remedy="give a number above 0, 1.0 at most")
         _number("beta1", self.beta1, at_least=0.0, below=1.0)
         _number("beta2", self.beta2, at_least=0.0, below=1.0)
         for name in ("greater_is_better", "progress"):
             if not isinstance(getattr(self, name), bool | None):
                 raise ConfigError(f"{name} is {getattr(self, name)!r}", remedy="give True, False or None")
+        for name in ("activation_checkpointing", "compile"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"{name} is {getattr(self, name)!r}", remedy="give True or False")
         for name, value in (("device", self.device), ("metric", "any" if self.metric is None else self.metric)):
             if not isinstance(value, str) or not value:
                 raise ConfigError(f"{name} is {value!r}", remedy="give a name")
         _choice("precision", self.precision, PRECISIONS)
         _choice("schedule", self.schedule, SCHEDULES)
+        _choice("sharding", self.sharding, SHARDINGS)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON-ready values."""

@@ -48,7 +48,7 @@ class ModelShape:
     """Learned position vectors; 0 where positions are rotary."""
     key_heads: int | None = None
     """Heads of keys and values where they are fewer (grouped-query attention)."""
-    types: int = 2
+    types: int = 0
     """Learned segment vectors of an encoder."""
 
     @classmethod
@@ -99,7 +99,7 @@ class ModelShape:
     @property
     def embeddings(self) -> int:
         """Parameters of the tables that are looked up."""
-        return (self.vocabulary + self.positions + (0 if self.decoder else self.types)) * self.width
+        return (self.vocabulary + self.positions + self.types) * self.width
 
     def head(self, labels: int) -> int:
         """Parameters of the output layer: a decoder's vocabulary matrix, an encoder's linear layer with its biases."""
@@ -133,6 +133,7 @@ def _encoder(name: str, layers: int, width: int, heads: int, vocabulary: int) ->
         inner=4 * width,
         vocabulary=vocabulary,
         positions=512,
+        types=2,
     )
 
 
@@ -266,8 +267,10 @@ def estimate_memory(
 def _kept_by_block(shape: ModelShape, length: int, *, half: int, rank: int, dropout: bool, fused: bool) -> int:
     """Bytes per word piece that one block saves; `rank` is 0 where everything learns."""
     frozen, width, dropout = rank > 0, shape.width, dropout and not shape.decoder
-    # A frozen linear layer needs no input: only its weight's gradient would. Query and value still share one.
-    linear_inputs = width + 2 * rank if frozen else 2 * width
+    # Only a weight's gradient needs the layer's input, so a frozen layer keeps none. Layers that read the same tensor
+    # share it, but autocast casts it for each of them.
+    readers = (2 if frozen else 5 if shape.decoder else 4) if half == 2 else (1 if frozen else 2)
+    linear_inputs = readers * width + 2 * rank
     keys_and_values = 2 * shape.key_width if fused else 2 * width
     # A fused kernel goes back from its own output, which is also the input of the next layer.
     result = 0 if frozen and not fused else width

@@ -21,7 +21,7 @@ from companion.training.config import TrainConfig
 from companion.training.gradients import Gradient, accumulate_gradient, check_finite
 from companion.training.judgement import Evaluator, check_evaluation, evaluate_model, evaluation_due, judge
 from companion.training.memory import fetch, fetch_smaller
-from companion.training.optimizer import Named, schedule_factor
+from companion.training.optimizer import Named, schedule_factor, set_learning_rate
 from companion.training.outcome import Run
 from companion.training.parts import Parts, prepare
 from companion.training.pieces import rows_of
@@ -118,8 +118,7 @@ def _take_step(parts: Parts, state: State) -> dict[str, float]:
     config = parts.settings.config
     window = parts.source.window(state.epoch, state.update)
     factor = schedule_factor(state.step, parts.total, schedule=config.schedule, warmup=config.warmup)
-    for group in parts.optimizer.param_groups:
-        group["lr"] = config.learning_rate * factor
+    set_learning_rate(parts.optimizer, config.learning_rate * factor)
     half = config.precision == "fp16"
     batches = fetch(parts, state)
     for _ in range(MOST_OVERFLOWS):

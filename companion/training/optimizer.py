@@ -1,4 +1,4 @@
-"""AdamW with two groups, and the learning rate as a closed form of the step."""
+"""AdamW with two groups, or two per layer, and the learning rate as a closed form of the step."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from companion.errors import ConfigError
+from companion.training.depth import depths_of
 
 if TYPE_CHECKING:
     import torch
@@ -37,17 +38,31 @@ def trained_parameters(model: nn.Module, objective: Objective) -> Named:
 def parameter_groups(named: Named, config: TrainConfig) -> list[dict[str, object]]:
     """Two AdamW groups: matrices with weight decay, biases and normalisation weights (one dimension) without.
 
-    Follows the rule of the original BERT and GPT-2 training code.
+    Follows the rule of the original BERT and GPT-2 training code. With `layer_decay` there are two for each depth, the
+    head's first, and the group's `rate_factor` says what its learning rate is multiplied by.
+
+    Raises:
+        ConfigError: `layer_decay` is asked of a model without layers.
 
     Taught in: book/foundations/optimisers
     """
-    decayed = [parameter for _, parameter in named if parameter.dim() > 1]
-    spared = [parameter for _, parameter in named if parameter.dim() <= 1]
-    groups: list[dict[str, object]] = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": spared, "weight_decay": 0.0},
-    ]
+    names = [name for name, _ in named]
+    depths = dict.fromkeys(names, 0) if config.layer_decay == 1.0 else depths_of(names)
+    groups: list[dict[str, object]] = []
+    for depth in sorted(set(depths.values())):
+        here = [parameter for name, parameter in named if depths[name] == depth]
+        decayed = [parameter for parameter in here if parameter.dim() > 1]
+        spared = [parameter for parameter in here if parameter.dim() <= 1]
+        factor = {} if config.layer_decay == 1.0 else {"rate_factor": config.layer_decay**depth}
+        groups.append({"params": decayed, "weight_decay": config.weight_decay, **factor})
+        groups.append({"params": spared, "weight_decay": 0.0, **factor})
     return [group for group in groups if group["params"]]
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give every group this rate, or with `layer_decay` its share of it."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("rate_factor", 1.0)
 
 
 def build_optimizer(named: Named, config: TrainConfig, device: torch.device) -> torch.optim.AdamW:

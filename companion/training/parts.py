@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from companion.adaptation.apply import adaptation_of
 from companion.errors import DataError, ObjectiveError
 from companion.training.checkpoint import Checkpoints
+from companion.training.forward import open_forward
 from companion.training.optimizer import Named, build_optimizer, trained_parameters
 from companion.training.parallel import Processes
 from companion.training.pieces import IterableBatches, as_source
@@ -48,6 +50,7 @@ class Parts:
     total: int
     tables: RowTables
     watch: Watch
+    forward: ExitStack
 
     @property
     def extras(self) -> dict[str, Any]:
@@ -66,6 +69,7 @@ class Parts:
     def close(self) -> None:
         """Give the model back as it came, and leave signals, workers and the run folder to others."""
         try:
+            self.forward.close()
             self.tables.close()
             if isinstance(self.source, IterableBatches):
                 self.source.close()
@@ -105,8 +109,9 @@ def prepare(
     # Gradients of the caller's own, or of a run that was broken off, are no part of this one.
     optimizer.zero_grad(set_to_none=True)
     contract = contract_of(config, model, objective, source, adaptation, processes.world)
-    # Several processes add up whole tables, and so does an objective that merges the gradients of its terms.
-    rowwise = processes.world == 1 and getattr(objective, "combine", None) is None
+    # Several processes add up whole tables, so does an objective that merges the gradients of its terms, and a compiled
+    # forward pass knows no rows.
+    rowwise = processes.world == 1 and getattr(objective, "combine", None) is None and not config.compile
     return Parts(
         model=model,
         source=source,
@@ -121,6 +126,7 @@ def prepare(
         problems=problems,
         contract=contract,
         total=total,
+        forward=open_forward(model, config, settings.device),
         tables=RowTables(model.modules() if rowwise else ()),
         watch=Watch(active=store is not None),
     )

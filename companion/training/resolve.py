@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from companion.errors import ConfigError
+from companion.training.depth import describe_decay
 
 if TYPE_CHECKING:
     import torch
@@ -52,7 +53,8 @@ def resolve(config: TrainConfig, model: nn.Module, *, started_with: str | None =
     """Fill in the learning rate, the device and the precision; `started_with` is the precision of a run to resume.
 
     Raises:
-        ConfigError: nothing is trainable, the device does not exist, or the precision is not available on it.
+        ConfigError: nothing is trainable, `layer_decay` finds no layers, the device does not exist, or the precision is
+            not available on it.
     """
     import torch
 
@@ -60,6 +62,9 @@ def resolve(config: TrainConfig, model: nn.Module, *, started_with: str | None =
     learning_rate = config.learning_rate
     if learning_rate is None:
         learning_rate, reasons["learning_rate"] = suggest_learning_rate(model)
+    if config.layer_decay != 1.0:
+        trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+        reasons["layer_decay"] = describe_decay(trained, learning_rate, config.layer_decay)
     name = config.device
     if name == "auto":
         name, reasons["device"] = _find_device()

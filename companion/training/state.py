@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import CheckpointError, DataError
+from companion.training.config import TrainConfig
 
 if TYPE_CHECKING:
     import torch
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
     from companion.adaptation.contract import Adaptation
     from companion.encoding.contract import BatchSource
     from companion.objectives.contract import Objective
-    from companion.training.config import TrainConfig
     from companion.training.optimizer import Named
 
 # What may differ between the first start of a run and its resumption without changing its course.
-FREE_FIELDS = {"progress", "device", "checkpoint_every"}
+FREE_FIELDS = {"progress", "device", "checkpoint_every", "activation_checkpointing"}
 # What may differ as well, but then the rows of an update meet in other pieces, which is to be said.
 NOTED_FIELDS = {"piece_budget", "processes"}
 
@@ -117,6 +117,9 @@ def contract_of(
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> tuple[list[str], list[str]]:
     """The fields in which two contracts differ, as `field: before → now`: those that may not, and those that may."""
+    # A setting that an earlier version did not have is what it did: the default of the ones it lacks.
+    lacking = now.keys() - before.keys() - NOTED_FIELDS
+    before = before | {name: value for name, value in TrainConfig().to_dict().items() if name in lacking}
     found = [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)]
     text = {name: f"{name}: {before.get(name)} → {now.get(name)}" for name in found}
     # A checkpoint of an earlier version says nothing of what may differ.

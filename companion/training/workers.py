@@ -6,6 +6,7 @@ saved (KempnerForge issue 203): torch's loader raises in the main process as soo
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -47,7 +48,9 @@ def _start(own: Callable[[int], None] | None, worker: int) -> None:
     """In a worker: ignore Ctrl-C, and end on SIGTERM only where the parent sent it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGHUP})
-    threading.Thread(target=_obey, args=(os.getppid(),), daemon=True).start()
+    # Not the process it was forked from, which may be a server that does nothing else.
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=_obey, args=(parent.pid if parent else os.getppid(),), daemon=True).start()
     if own is not None:
         own(worker)
 

@@ -381,7 +381,9 @@ def describe(trials: Sequence[Trial]) -> dict[str, Any]:
         "before_the_first_checkpoint": sum(trial.saved == 0 for trial in trials),
         "functions": len({trial.place for trial in trials}),
         "survivors_that_ended_by_themselves": sum(ALONE in trial.codes for trial in trials),
-        "failed": [f"{trial.setting}: {trial.place} {trial.turn} {trial.codes} {trial.resumed}" for trial in failed[:5]],
+        "failed": [
+            f"{trial.setting}: {trial.place} {trial.turn} {trial.codes} {trial.resumed}" for trial in failed[:5]
+        ],
     }
 
 

@@ -206,7 +206,7 @@ TURNS = {
     "forward": 12,
     "backward": 8,
     "between micro-batches": 7,
-    "before the step": 4,
+    "before the step": 7,
     "evaluation": 1,
     "save": 2,
     "deletion": 1,
@@ -231,8 +231,8 @@ def test_sigterm_to_one_process_of_two(tmp_path, undisturbed, phase):
 
 
 def test_the_trial_sees_an_update_that_was_not_saved(tmp_path, undisturbed):
-    with pytest.raises(AssertionError, match="update 4 is the last complete one, 3 is saved"):
-        stop_and_resume(tmp_path / "run", "before the step", 1, 4, undisturbed(1), sabotage=True)
+    with pytest.raises(AssertionError, match="update 7 is the last complete one, 6 is saved"):
+        stop_and_resume(tmp_path / "run", "before the step", 1, 7, undisturbed(1), sabotage=True)
 
 
 def test_sighup_stops_too_unless_nohup_said_no(tmp_path, undisturbed):
@@ -408,7 +408,9 @@ def go_with_workers(folder: str, strike: bool) -> None:
     os.setpgrp()
     model = strike_at(PHASES["forward"], 5, lambda: strange_signal(signal.SIGTERM, -os.getpgrp())) if strike else None
     settings = {"checkpoint_every": None, "evaluate_every": None, "accumulate": 2}
-    go(folder, batches=shuffled(workers=2), model=model, settings=settings, evaluate=None)
+    loader = shuffled(workers=2)
+    loader.multiprocessing_context = "fork"
+    go(folder, batches=loader, model=model, settings=settings, evaluate=None)
 
 
 def test_a_signal_to_the_whole_group_lets_workers_live_until_the_run_is_saved(tmp_path):
@@ -440,3 +442,52 @@ def go_without_a_reader(folder: str) -> int:
 def test_a_closed_pipe_does_not_end_a_run(tmp_path, undisturbed):
     assert call(go_without_a_reader, str(tmp_path)) == UPDATES
     assert manifests(tmp_path) == manifests(undisturbed(1))
+
+
+def stop_too_late(folder: str) -> str:
+    """SIGTERM after the last poll, while the best weights are read back: the handler of before gets it."""
+    seen: list[str] = []
+    signal.signal(signal.SIGTERM, lambda number, frame: seen.append(f"handler of before: {number}"))
+    late = Phase(owner="companion.training.loop", name="_finish")
+    steps = go(folder, model=strike_at(late, 1, lambda: kill_myself(signal.SIGTERM))).steps
+    return f"{steps} updates, {seen}"
+
+
+def test_a_signal_that_comes_too_late_is_not_swallowed(tmp_path, undisturbed):
+    assert call(stop_too_late, str(tmp_path)) == f"8 updates, ['handler of before: {int(signal.SIGTERM)}']"
+    assert manifests(tmp_path) == manifests(undisturbed(1))
+
+
+def train_what_remembers(folder: str, turn: int) -> str:
+    """A model with running statistics, which half an update would change, stopped between two of its pieces."""
+    import torch
+
+    from companion.training.signals import Stopped
+
+    done: list[str] = []
+
+    def act() -> None:
+        done.extend(logged(Path(folder)))
+        kill_myself(signal.SIGTERM)
+
+    model = strike_at(PHASES["between micro-batches"], turn, act)
+    model.statistics = torch.nn.BatchNorm1d(32, affine=False)
+
+    def remember(module: torch.nn.Module, inputs: Any, output: Any) -> None:
+        model.statistics(output[0].flatten(0, 1))
+
+    model.bert.register_forward_hook(remember)
+    try:
+        go(folder, model=model, evaluate=None, settings={"evaluate_every": None})
+    except Stopped as stopped:
+        return f"{stopped.code} after {len(logged(Path(folder))) - len(done)} more"
+    return f"{len(logged(Path(folder)))} updates"
+
+
+def test_running_statistics_are_not_left_half_way(tmp_path):
+    for name in ("run", "undisturbed"):
+        (tmp_path / name).mkdir()
+    assert call(train_what_remembers, str(tmp_path / "run"), TURNS["between micro-batches"]) == "143 after 1 more"
+    for name in ("run", "undisturbed"):
+        assert call(train_what_remembers, str(tmp_path / name), 0) == "8 updates"
+    assert manifests(tmp_path / "run") == manifests(tmp_path / "undisturbed")

@@ -90,6 +90,27 @@ def test_evaluate_refuses_unknown_labels(trained: Path, tmp_path: Path, capsys: 
     assert "B-PLANET" in message
 
 
+def test_predict_reads_a_file_line_by_line(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("companion.cli.predict.CHUNK", 2)
+    texts = ["Zwingmann visited Oslo.", "", "A form feed \x0c stays in its line.", "Oslo", "the last one has no end"]
+    file = tmp_path / "texts.txt"
+    file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(texts).encode())
+    assert main(["predict", str(trained), "--json", "--file", str(file)]) == 0
+    assert [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()] == texts
+
+
+def test_predict_says_which_line_is_not_utf8(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "texts.txt"
+    file.write_bytes("Oslo\nTromsø\n".encode("latin-1"))
+    assert main(["predict", str(trained), "--file", str(file)]) == 1
+    assert "is not UTF-8 (line 2, byte 6 of it)" in capsys.readouterr().err
+    file.write_bytes(b"")
+    assert main(["predict", str(trained), "--file", str(file)]) == 1
+    assert "there is no text" in capsys.readouterr().err
+
+
 def test_predict_gives_offsets_into_the_text(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     texts = ["Zwingmann visited Oslo.", "", "Merkel's letters."]
     assert main(["predict", str(trained), "--json", *texts]) == 0

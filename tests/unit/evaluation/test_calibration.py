@@ -6,6 +6,7 @@ import torch
 
 from companion.errors import EvaluationError
 from companion.evaluation import apply_temperature, calibration_report, fit_temperature, wilson_interval
+from companion.evaluation.calibration import expected_calibration_error
 
 
 def answers(rows: int = 4000, labels: int = 3, sharpness: float = 1.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -120,3 +121,18 @@ def test_it_prints_every_bin():
     logits, gold = answers(300)
     report = calibration_report(apply_temperature(logits, 1.0), gold)
     assert str(report).count(" to ") == len(report.bins)
+
+
+def test_the_error_from_confidences_alone() -> None:
+    # Two answers at 0.95 of which one is right, two at 0.55 of which both are: gaps 0.45 and 0.45.
+    assert expected_calibration_error([0.95, 0.95, 0.55, 0.55], [True, False, True, True], bins=10) == pytest.approx(
+        0.45
+    )
+    assert expected_calibration_error([1.0, 1.0], [True, True]) == 0.0
+    confidences = np.random.default_rng(0).uniform(0.3, 1.0, 20_000)
+    drawn = np.random.default_rng(1).uniform(size=20_000)
+    assert expected_calibration_error(confidences, drawn < confidences) < 0.02
+    assert expected_calibration_error(confidences, drawn < confidences**2) > 0.1
+    for wrong in (([0.5], []), ([], []), ([1.5], [True]), ([np.nan], [True])):
+        with pytest.raises(EvaluationError, match="confidences of shape"):
+            expected_calibration_error(*wrong)

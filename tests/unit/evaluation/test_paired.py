@@ -138,3 +138,19 @@ def test_the_paired_bootstrap_hands_its_method_on() -> None:
     assert paired_bootstrap(a, b, accuracy).low != paired_bootstrap(a, b, accuracy, method="bca").low
     with pytest.raises(EvaluationError, match="unknown bootstrap method 'bac'"):
         paired_bootstrap(a, b, accuracy, method="bac")
+
+
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e9])
+def test_a_tie_is_a_tie_at_any_size_of_the_scores(size: float) -> None:
+    # One row differs, so that every swap gives the observed difference or its mirror image.
+    errors = np.random.default_rng(0).random(300) * size
+    other = errors.copy()
+    other[7] *= 1.7
+    a, b = (np.stack([column, np.ones(300)], axis=1) for column in (errors, other))
+    assert permutation_test(a, b, accuracy, resamples=400).p_value == 1.0
+
+
+@pytest.mark.parametrize("size", [1e-14, 1.0])
+def test_small_scores_are_not_all_ties(size: float) -> None:
+    a, b = (np.stack([np.full(30, value * size), np.ones(30)], axis=1) for value in (1.0, 2.0))
+    assert permutation_test(a, b, accuracy, resamples=400).p_value < 0.01

@@ -16,16 +16,14 @@ def test_the_fast_profile_runs_both_arms(tmp_path: Path) -> None:
     assert len({cell.result["right"] for cell in cells}) > 1
 
 
-def test_the_record_holds_what_the_chapter_draws_and_only_planned_cells() -> None:
+def test_the_record_is_complete() -> None:
     cells = load_record(NAME)
     counts = Counter((cell.factors["corpus"], cell.factors["system"], cell.factors["pooling"]) for cell in cells)
     planned = {(corpus, "frozen", pooling): 11 for corpus in CORPORA for pooling in POOLINGS}
     planned |= {(corpus, "encoder", pooling): 5 for corpus in CORPORA for pooling in POOLINGS}
     del planned[CORPORA[1], "encoder", "mean"]
-    # Cells are measured one after the other; what the chapter draws has to be there.
-    assert all(counts[CORPORA[0], "frozen", pooling] == 11 for pooling in POOLINGS)
-    assert all(counts[CORPORA[0], "encoder", pooling] >= 3 for pooling in POOLINGS)
-    assert all(key in planned and number <= planned[key] for key, number in counts.items())
+    # The mean on the other corpus is what the record of public texts holds.
+    assert counts == planned and len(cells) == 59
 
 
 def test_the_fine_tuned_cells_of_both_arms_pair_by_seed_on_the_same_texts() -> None:

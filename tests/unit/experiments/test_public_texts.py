@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from companion.evaluation import seeds_interval
 from companion.experiments import load_record, values_of
 from companion.experiments.public_texts import (
     CORPORA,
@@ -66,15 +67,12 @@ def test_the_fast_profile_runs_every_cell(tmp_path: Path, monkeypatch: pytest.Mo
     assert cells[-1].result["steps"] == 2
 
 
-def test_the_record_holds_every_system_and_seeds_without_a_gap() -> None:
+def test_the_record_holds_every_system_and_every_seed() -> None:
     cells = load_record(NAME)
-    once = {(corpus, system, 0) for corpus in CORPORA for system in SYSTEMS}
-    planned = once | {(corpus, "encoder", seed) for corpus in CORPORA for seed in SEEDS}
-    found = {tuple(cell.factors.values()) for cell in cells}
-    # The seeds of the encoder are measured one after the other; those that are there have to be the first ones.
-    assert once <= found <= planned and len(planned) == 24
-    for corpus, system, seed in found:
-        assert seed == 0 or (corpus, system, seed - 1) in found
+    planned = {(corpus, system, 0) for corpus in CORPORA for system in SYSTEMS}
+    planned |= {(corpus, "encoder", seed) for corpus in CORPORA for seed in SEEDS}
+    assert {tuple(cell.factors.values()) for cell in cells} == planned
+    assert len(cells) == 24
     for cell in cells:
         right = from_hex(cell.result["right"], cell.result["texts"])
         assert len(right) == TESTS[cell.factors["corpus"]]
@@ -92,7 +90,7 @@ def test_the_record_holds_every_system_and_seeds_without_a_gap() -> None:
 def test_the_fine_tuned_encoder_reaches_what_is_asked(corpus: str, quantity: str, least: float) -> None:
     cells = load_record(NAME)
     values = values_of(cells, quantity, corpus=corpus, system="encoder")
-    assert min(values) > least
+    assert len(values) == 5 and seeds_interval(values).low > least
     # The frozen encoder is left out: on BANKING77 it is about as good.
     for system in ("majority", "tfidf"):
         assert max(values_of(cells, quantity, corpus=corpus, system=system)) < min(values)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from companion.corpora.catalog import load_corpus
 from companion.corpora.texts import Text
+from companion.evaluation.calibration import calibration_report
 from companion.experiments.search_table import from_hex
 from companion.experiments.text_systems import (
-    calibration_error,
     compact_scores,
     frozen,
     frozen_features,
@@ -67,13 +66,9 @@ def test_a_record_holds_which_texts_were_right() -> None:
     assert scores["accuracy_low"] < 0.6 < scores["accuracy_high"]
 
 
-def test_calibration_error_by_hand() -> None:
-    # Two texts at 0.95 of which one is right, two at 0.55 of which both are: gaps 0.45 and 0.45.
-    assert calibration_error(np.array([0.95, 0.95, 0.55, 0.55]), [True, False, True, True], bins=10) == pytest.approx(
-        0.45
-    )
-    assert calibration_error(np.array([1.0, 1.0]), [True, True]) == 0.0
-    confidences = np.random.default_rng(0).uniform(0.3, 1.0, 20_000)
-    drawn = np.random.default_rng(1).uniform(size=20_000)
-    assert calibration_error(confidences, drawn < confidences) < 0.02
-    assert calibration_error(confidences, drawn < confidences**2) > 0.1
+def test_a_records_calibration_error_is_the_reports() -> None:
+    texts = [Text(text=f"text {n}", label="ab"[n % 2]) for n in range(12)]
+    # 0.6 and 0.8 lie on the edge of two of fifteen bins.
+    answers = np.array([[0.6, 0.4], [0.2, 0.8], [0.75, 0.25], [1.0, 0.0]] * 3)
+    report = calibration_report(answers, [n % 2 for n in range(12)], bins=15)
+    assert compact_scores(texts, answers, ("a", "b"))["calibration_error"] == round(report.error, 6)

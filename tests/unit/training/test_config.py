@@ -10,7 +10,7 @@ import pytest
 
 from companion.errors import ConfigError
 from companion.training import TrainConfig
-from companion.training.config import PRECISIONS, SCHEDULES
+from companion.training.config import PRECISIONS, SCHEDULES, SHARDINGS
 
 NOT_NUMBERS = (math.nan, math.inf, -math.inf, "8", True, [1])
 REFUSED = {
@@ -18,6 +18,7 @@ REFUSED = {
     "max_updates": (0, -1, 1.5, "8", True),
     "learning_rate": (0, 0.0, -1e-4, *NOT_NUMBERS),
     "schedule": ("exponential", None, 1),
+    "layer_decay": (0, 0.0, -0.5, 1.5, None, *NOT_NUMBERS),
     "warmup": (-0.1, 1.0, 2, None, *NOT_NUMBERS),
     "weight_decay": (-0.01, None, *NOT_NUMBERS),
     "beta1": (-0.1, 1.0, None, *NOT_NUMBERS),
@@ -25,6 +26,9 @@ REFUSED = {
     "epsilon": (0.0, -1e-8, None, *NOT_NUMBERS),
     "clip_norm": (0, 0.0, -1, *NOT_NUMBERS),
     "piece_budget": (0, -1, 1.5, "8", True, None),
+    "activation_checkpointing": (None, 1, "yes"),
+    "compile": (None, 1, "yes"),
+    "sharding": ("half", None, True),
     "accumulate": (0, -1, 1.5, "8", True, None),
     "evaluate_every": (0, -1, 1.5, "8", True),
     "checkpoint_every": (0, -1, 1.5, "8", True),
@@ -58,11 +62,13 @@ def test_the_borders_of_the_ranges_are_allowed():
         {"clip_norm": None, "learning_rate": None, "max_updates": None, "metric": None, "greater_is_better": False},
         *({"precision": value} for value in PRECISIONS),
         *({"schedule": value} for value in SCHEDULES),
+        *({"sharding": value} for value in SHARDINGS),
+        {"layer_decay": 1, "activation_checkpointing": True, "compile": True},
     ]
     for fields in allowed:
         config = TrainConfig(**fields)
         assert {name: getattr(config, name) for name in fields} == fields
-    assert len(allowed) == 10
+    assert len(allowed) == 13
 
 
 def test_it_cannot_be_changed_and_does_not_take_positions():

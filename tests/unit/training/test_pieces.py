@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -169,3 +171,45 @@ def test_rows_are_named_in_part():
         "labelled rows 3, 1",
         f"unlabelled rows {', '.join(map(str, range(32)))} …",
     ]
+
+
+class Forking:
+    """An iterable that looks at the environment when its workers would be started, and fails at one item."""
+
+    num_workers = 2
+    worker_init_fn = None
+
+    def __init__(self, failing: int = -1) -> None:
+        self.seen, self.failing = [], failing
+
+    def __len__(self) -> int:
+        return 3
+
+    def __iter__(self):
+        self.seen.append((os.environ.get("TOKENIZERS_PARALLELISM"), self.worker_init_fn))
+        for number in range(3):
+            if number == self.failing:
+                raise KeyError("row 17")
+            yield {"x": torch.ones(1)}
+
+
+@pytest.mark.parametrize("before", [None, "true"])
+def test_tokenizers_know_that_workers_are_forked(monkeypatch, before):
+    if before is None:
+        monkeypatch.delenv("TOKENIZERS_PARALLELISM", raising=False)
+    else:
+        monkeypatch.setenv("TOKENIZERS_PARALLELISM", before)
+    loader = Forking()
+    IterableBatches(loader, accumulate=1, seed=0).window(0, 0)
+    # No run with a folder goes on, so nothing is done about the signals of its workers.
+    assert loader.seen == [(before or "false", None)]
+    assert os.environ.get("TOKENIZERS_PARALLELISM") == before
+
+
+def test_an_item_that_fails_is_named():
+    source = IterableBatches(Forking(failing=1), accumulate=1, seed=0)
+    source.window(1, 0)
+    source.collate("labelled", [0])
+    with pytest.raises(KeyError, match="row 17") as caught:
+        source.collate("labelled", [1])
+    assert caught.value.__notes__ == ["(in batch 1 of epoch 1)"]
