@@ -25,6 +25,7 @@ help:
 	@echo "make refresh      bring the package source that chapters show up to date, without running them"
 	@echo "make portability  compare the notebooks once more on an older instruction set"
 	@echo "make bench        speed and memory beside what people use today (a quarter of an hour, needs COMPANION_DATA)"
+	@echo "make torture      kill, damage and attack runs by the thousand, and record it (about twenty minutes)"
 	@echo "make lint         ruff; make format lets it write"
 	@echo "make serve        show the built book at http://127.0.0.1:$(PORT)"
 	@echo "make clean        remove what was built, keep .venv"
@@ -62,6 +63,9 @@ portability: setup
 	books=$$($(BIN)/python book/_ext/notebooks.py list) && \
 	  ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/pytest $(NBVAL) --junitxml=_build/portability.xml $$books
 	@$(BIN)/python book/_ext/notebooks.py verify _build/portability.xml
+
+torture: setup
+	$(BIN)/python -m tests.faults.torture_all
 
 pages: book
 	COMPANION_REQUIRE_PAGES=1 $(BIN)/pytest tests/book -m "pages or browser"

@@ -17,7 +17,21 @@ from pathlib import Path
 from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["companion.training.loop", "transformers.models.bert.modeling_bert", "tests.tiny"])
+PRELOADED = (
+    "companion.training.loop",
+    "companion.models.minibert",
+    "companion.models.miniature",
+    "companion.models.pooling",
+    "companion.tasks.masked_lm",
+    "companion.tasks.scoring",
+    "companion.tasks.texts",
+    "companion.tasks.tokens",
+    "torch.utils.data",
+    "transformers.convert_slow_tokenizer",
+    "transformers.models.bert.modeling_bert",
+    "tests.tiny",
+)
+CONTEXT.set_forkserver_preload(list(PRELOADED))
 PATIENCE = 120
 
 

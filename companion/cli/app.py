@@ -90,6 +90,10 @@ def train(
         int | None, typer.Option(help="Also save after so many updates, besides each epoch.")
     ] = None,
     max_length: Annotated[int | None, typer.Option(help="Word pieces per window, or of a text.")] = None,
+    layer_decay: Annotated[float | None, typer.Option(help="Each layer's rate in that of the one above, 0.9.")] = None,
+    activation_checkpointing: Annotated[bool, typer.Option(help="Less memory, more time, same result.")] = False,
+    compile: Annotated[bool, typer.Option(help="Train through torch.compile.")] = False,
+    sharding: Annotated[str, typer.Option(help="none, or full: weights are split over the processes.")] = "none",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16, or fp16.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, or mps.")] = "auto",
     seed: Annotated[int, typer.Option(help="Decides the head's first weights, the order of rows, and dropout.")] = 0,
@@ -103,30 +107,23 @@ def train(
     from companion.cli.source import Source
     from companion.cli.train import train_model
 
-    source = Source(
-        corpus=corpus,
-        train=train,
-        dev=dev,
-        test=test,
-        format=format,
-        task=task,
-        columns=columns,
-        scheme=scheme,
-        repair=repair,
-    )
+    read = {"format": format, "task": task, "columns": columns, "scheme": scheme, "repair": repair}
+    source = Source(corpus=corpus, train=train, dev=dev, test=test, **read)
     given = {
         "epochs": epochs,
         "max_updates": max_updates,
         "learning_rate": learning_rate,
         "patience": patience,
         "checkpoint_every": checkpoint_every,
+        "layer_decay": layer_decay,
     }
+    ways = {"activation_checkpointing": activation_checkpointing, "compile": compile, "sharding": sharding}
     train_model(
         source,
         out=out,
         model=model,
         method=method,
-        settings=_given(**given) | {"precision": precision, "device": device, "seed": seed},
+        settings=_given(**given) | ways | {"precision": precision, "device": device, "seed": seed},
         task_options=_given(kind=kind, pooling=pooling, max_length=max_length),
         batch_size=batch_size,
         about=_given(language=language, licence=licence),

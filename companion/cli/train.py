@@ -120,7 +120,8 @@ def command_line(source: Source, given: dict[str, Any], out: Path) -> str:
     for name, value in given.items():
         if value is not None and value != usual.get(name):
             value = Path(value).name if name == "model" and Path(value).exists() else value
-            words += [f"--{name.replace('_', '-')}", str(value)]
+            option = f"--{name.replace('_', '-')}"
+            words += [option] if value is True else [option, str(value)]
     return shlex.join([*words, "--out", out.resolve().name])
 
 

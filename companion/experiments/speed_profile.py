@@ -61,15 +61,17 @@ def measure(*, arm: str, updates: int, seed: int) -> dict[str, Any]:
     """
     import torch
 
-    import companion
+    from companion.corpora.catalog import load_corpus
+    from companion.models.encoder import load_encoder
+    from companion.tasks.tokens import TokenTask
 
     if arm not in ARMS:
         raise ConfigError(f"arm is {arm!r}", remedy=f"choose one of {', '.join(ARMS)}")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        corpus = companion.load_corpus("newsroom")
-        task = companion.TokenTask(corpus.labels, companion.load_encoder())
+        corpus = load_corpus("newsroom")
+        task = TokenTask(corpus.labels, load_encoder())
         source = task.batches(corpus.train, batch_size=ROWS, seed=seed)
         windows = [source.window(0, update)["labelled"] for update in range(WARM, WARM + updates)]
         train = train_as_tutorials if arm.startswith("tutorial") else train_with_the_loop

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion.encoding.pieces import reads_split_words
 from companion.errors import ModelError
+from companion.models.files import check_files
 from companion.models.offline import HUB_NAME, file_digest, offline_folder, verify
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ def _check_folder(folder: Path) -> None:
         raise ModelError(
             f"no config.json here (found: {found})", file=folder, remedy="name the folder of the model itself"
         )
+    check_files(folder)
     for path in (folder / "config.json", folder / "tokenizer_config.json"):
         if path.is_file():
             _check_configuration(path)

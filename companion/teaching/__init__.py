@@ -3,7 +3,8 @@
 Verbs (`claim`, `predict`, `self_test`, `parity`, `show`, `check`) display at once and return nothing; nouns
 (`token_strip`, `attention_map`, `tagged_sentence`, `label_table`, `derivation`, `logit_dragger`, `piece_explorer`,
 `concept_map`, `error_browser`, `confusion_figure`, `reliability_figure`, `interval_figure`, `learning_curve_figure`,
-`threshold_explorer`, `memory_explorer`, `table_auditor`, `Explore`) are what a notebook displays when they stand last in a cell.
+`stacked_figure`, `parallel_figure`, `threshold_explorer`, `memory_explorer`, `table_auditor`, `Explore`) are what a
+notebook displays when they stand last in a cell.
 """
 
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from companion.teaching.claims import claim as claim
     from companion.teaching.concepts import concept_map as concept_map
     from companion.teaching.confusion import confusion_figure as confusion_figure
+    from companion.teaching.devices import parallel_figure as parallel_figure
     from companion.teaching.exercises import check as check
     from companion.teaching.explore import Explore as Explore
     from companion.teaching.figures import figure as figure
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from companion.teaching.reliability import reliability_figure as reliability_figure
     from companion.teaching.sentences import tagged_sentence as tagged_sentence
     from companion.teaching.solutions import run_solutions as run_solutions
+    from companion.teaching.stacks import stacked_figure as stacked_figure
     from companion.teaching.steps import derivation as derivation
     from companion.teaching.strips import token_strip as token_strip
     from companion.teaching.tables import label_table as label_table
@@ -48,6 +51,7 @@ __getattr__, __dir__, __all__ = attach(
         "claims": ("claim",),
         "concepts": ("concept_map",),
         "confusion": ("confusion_figure",),
+        "devices": ("parallel_figure",),
         "exercises": ("check",),
         "explore": ("Explore",),
         "figures": ("figure",),
@@ -63,6 +67,7 @@ __getattr__, __dir__, __all__ = attach(
         "reliability": ("reliability_figure",),
         "sentences": ("tagged_sentence",),
         "solutions": ("run_solutions",),
+        "stacks": ("stacked_figure",),
         "steps": ("derivation",),
         "strips": ("token_strip",),
         "tables": ("label_table",),

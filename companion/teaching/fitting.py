@@ -1,4 +1,4 @@
-"""Will it fit? The memory of one training pass for models from 22 million to 70 billion parameters, beside two cards."""
+"""Will it fit? The memory of one training pass for models of 22 million to 70 billion parameters, beside two cards."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ TRAINING = {
     "LoRA, bf16 base": {"method": "lora", "precision": "bf16"},
     "LoRA, 4-bit base": {"method": "4-bit-lora", "precision": "bf16"},
 }
-IN_MEMORY = {"1 × 128": (1, 128), "8 × 128": (8, 128), "8 × 512": (8, 512), "32 × 512": (32, 512)}
+IN_MEMORY = {"1 × 128": (1, 128), "8 × 128": (8, 128), "32 × 512": (32, 512)}
 CHECKPOINTING = {"keep everything": False, "checkpoint": True}
 CARDS = (24, 80)
 
 
-def memory_explorer(
-    *, shapes: Sequence[ModelShape] = tuple(SHAPES.values()), cards: Sequence[int] = CARDS
-) -> Explore:
+def memory_explorer(*, shapes: Sequence[ModelShape] = tuple(SHAPES.values()), cards: Sequence[int] = CARDS) -> Explore:
     """A calculator: choose what learns and in which precision, how many sentences are in memory, and checkpointing.
 
     One line for each part of the ledger over the models' sizes, and one for each card, in GiB on logarithmic axes;
@@ -53,6 +51,7 @@ def memory_explorer(
         x_scale="log",
         y_scale="log",
         start=("everything, bf16", "8 × 128", "keep everything"),
+        significant=2,
     )
 
 

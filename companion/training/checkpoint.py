@@ -211,6 +211,9 @@ def _write_files(folder: Path, tensors: Mapping[str, Mapping[str, Tensor]], docu
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
+        if path.is_symlink() or not path.is_file():
+            # A pipe would wait for a writer for ever, and a link may lead to a device without an end.
+            raise FileNotFoundError(path)
         manifest = _read_json(path)
         sound = all(
             {"bytes": int, "sha256": str} == {key: type(value) for key, value in entry.items()}

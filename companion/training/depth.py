@@ -23,8 +23,6 @@ def depths_of(names: Iterable[str]) -> dict[str, int]:
 
     Raises:
         ConfigError: there are no layers, or two stacks of them.
-
-    Taught in: book/foundations/optimisers
     """
     names = list(names)
     found = {name: match for name in names if (match := LAYER.match(name))}

@@ -46,8 +46,6 @@ def recomputed(model: nn.Module) -> Iterator[None]:
 
     Raises:
         ConfigError: the model has no layers that look at the flag.
-
-    Taught in: book/engineering/memory-and-speed
     """
     from torch.utils.checkpoint import checkpoint
 

@@ -14,6 +14,7 @@ from companion.randomness import torch_stream
 from companion.training.agreement import PieceTooLarge, StopAsked, agree
 from companion.training.memory import is_memory_shortage
 from companion.training.pieces import rows_of
+from companion.training.sharding import Padding, check_whole, explain, is_sharded
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -67,7 +68,12 @@ def accumulate_gradient(
             f"on {processes.world} processes",
             remedy="use one process and a piece_budget that holds the whole update, or a smaller batch_size",
         )
-    counts = [_terms(objective.counts(batch), objective.weights, "counts") for batch in batches]
+    # Each pass of a sharded model is a meeting of all processes: nobody may leave one out, or break off alone.
+    sharded = is_sharded(named)
+    counts = [
+        {} if isinstance(batch, Padding) else _terms(objective.counts(batch), objective.weights, "counts")
+        for batch in batches
+    ]
     totals = _sum_by_name(counts, objective.weights, processes, device)
     for name, total in totals.items():
         if not 0 <= total < float("inf"):
@@ -79,20 +85,29 @@ def accumulate_gradient(
     touched = torch.zeros(len(named))
     met: BaseException | None = None
     for index, (batch, counted) in enumerate(zip(batches, counts, strict=True)):
-        if stopping(index > 0):
+        if not sharded and stopping(index > 0):
             break
         try:
+            idle = isinstance(batch, Padding)
             batch = {part: {key: value.to(device) for key, value in group.items()} for part, group in batch.items()}
             with torch_stream(device, settings.config.seed, "forward", *place, index, rank):
                 with torch.autocast(device.type, settings.autocast, enabled=settings.autocast is not None):
                     losses = _terms(objective(model, batch), objective.weights, "the objective")
-                losses = {name: loss for name, loss in _check_losses(losses, counted).items() if name in shares}
+                losses = _check_losses(losses, counted)
+                if sharded:
+                    check_whole(losses)
+                    given = {} if idle else shares
+                    (sum(given.get(name, 0.0) * loss for name, loss in losses.items()) * scale).backward()
+                losses = {name: loss for name, loss in losses.items() if name in shares and not idle}
                 trained = {name: loss for name, loss in losses.items() if loss.requires_grad}
                 if per_term is not None:
                     touched += _add_per_term(per_term, trained, shares, named, scale)
-                elif trained:
+                elif trained and not sharded:
                     (sum(shares[name] * loss for name, loss in trained.items()) * scale).backward()
         except Exception as error:
+            if sharded:
+                explain(error)
+                raise
             # Of a lack of memory only the place is kept: the error itself holds on to all the tensors of the piece.
             met = PieceTooLarge(index) if is_memory_shortage(error) else error
             break
@@ -102,7 +117,7 @@ def accumulate_gradient(
     agree(met, processes, device)
     if per_term is not None:
         _write(named, _merge(merge, per_term, named, processes), processes.sum(touched.to(device)))
-    else:
+    elif not sharded:
         _sum_gradients(named, processes)
     if shares and all(parameter.grad is None for _, parameter in named):
         raise ObjectiveError(

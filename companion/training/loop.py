@@ -27,6 +27,7 @@ from companion.training.parts import Parts, prepare
 from companion.training.pieces import rows_of
 from companion.training.progress import Progress
 from companion.training.saving import resume, save, stop
+from companion.training.sharding import is_sharded
 from companion.training.signals import undisturbed
 from companion.training.state import State, restore_weights
 
@@ -61,7 +62,8 @@ def train(
     is half done: the last complete update is saved, and the process ends with exit code 143, 129 or 130. Where memory
     is too short, the update is tried again in smaller pieces.
 
-    Under `torchrun` or `accelerate launch` every process calls this with the same arguments.
+    Under `torchrun` or `accelerate launch` every process calls this with the same arguments. In a notebook, so does a
+    function given to `accelerate.notebook_launcher(function, num_processes=2)`, before anything is trained there.
 
     Raises:
         ConfigError: a setting cannot be used here.
@@ -84,7 +86,7 @@ def train(
         bar = Progress(parts.total, state.step, show=config.progress, leads=leads)
         best: dict[str, torch.Tensor] = {}
         reports: list[dict[str, float]] = []
-        model.train()
+        parts.model.train()
         try:
             while not state.finished or evaluation_due(state, evaluate, config):
                 epoch_ends = False
@@ -97,7 +99,7 @@ def train(
                 if evaluated:
                     reports.append(_evaluate(parts, evaluate, state))
                     if judge(state, reports[-1], evaluate, config) and parts.store is None:
-                        best = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+                        best = {name: tensor.clone() for name, tensor in parts.gathered()[0].state_dict().items()}
                     state.finished |= config.patience is not None and state.waited >= config.patience
                 # Saved at every evaluation, so that the best weights are always one of the checkpoints.
                 if state.finished or evaluated or epoch_ends or _due(state.step, config.checkpoint_every):
@@ -174,7 +176,8 @@ def _clip(named: Named, longest: float | None, scale: float) -> float:
         return 0.0
     if scale != 1.0:
         torch._foreach_mul_(gradients, 1.0 / scale)
-    norm = float(torch.nn.utils.get_total_norm(gradients))
+    norm = torch.nn.utils.get_total_norm(gradients)
+    norm = float(norm.full_tensor() if is_sharded(named) else norm)
     if longest is not None and longest < norm < float("inf"):
         torch._foreach_mul_(gradients, longest / norm)
     return norm
@@ -189,7 +192,9 @@ def _evaluate(parts: Parts, evaluate: Evaluator, state: State) -> dict[str, floa
     values, met = {}, None
     try:
         config = parts.settings.config
-        values = evaluate_model(parts.model, evaluate, config, state.step, lambda: parts.stopping(False))
+        values = evaluate_model(
+            parts.model, evaluate, config, state.step, lambda: parts.shards is None and parts.stopping(False)
+        )
     except (Exception, StopAsked) as caught:
         met = caught
     agree(met, parts.processes, parts.settings.device)
@@ -207,17 +212,17 @@ def _report(
 
 def _finish(parts: Parts, state: State, best: dict[str, torch.Tensor], notes: list[str]) -> Run:
     """Put the best weights into the model and gather what the run leaves."""
-    store = parts.store
+    store, model = parts.store, parts.gathered()[0]
     folders = {}
     if store is not None:
         folders = {"last": store.path(state.step), "best": store.path(state.best_step or state.step)}
         if state.best_step not in (None, state.step):
             best = read_checkpoint(folders["best"])[0]["model.safetensors"]
     if best:
-        restore_weights(best, parts.model)
+        restore_weights(best, model)
     notes = [*notes, *state.remarks()]
     return Run(
-        model=parts.model.eval(),
+        model=model.eval(),
         config=parts.settings.config,
         reasons=parts.settings.reasons,
         history=state.updates,

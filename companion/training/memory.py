@@ -12,6 +12,7 @@ import torch
 
 from companion.errors import MemoryLimitError
 from companion.training.pieces import Piece, collate, cut, rows_of
+from companion.training.sharding import pad
 
 if TYPE_CHECKING:
     from companion.objectives.contract import Batch
@@ -31,7 +32,8 @@ def is_memory_shortage(error: BaseException) -> bool:
 
 def fetch(parts: Parts, state: State) -> list[Batch]:
     """This process's tensors of the next update, piece by piece."""
-    return [collate(parts.source, piece) for piece in _pieces(parts, state)]
+    batches = [collate(parts.source, piece) for piece in _pieces(parts, state)]
+    return batches if parts.shards is None else pad(parts, state, batches)
 
 
 def fetch_smaller(parts: Parts, state: State, failed: int | None) -> list[Batch]:

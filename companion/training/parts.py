@@ -18,6 +18,7 @@ from companion.training.pieces import IterableBatches, as_source
 from companion.training.resolve import Resolved, resolve
 from companion.training.rows import RowTables
 from companion.training.saving import CONTRACT, open_store, read_run
+from companion.training.sharding import Shards, shard
 from companion.training.signals import Watch
 from companion.training.state import contract_of
 
@@ -51,11 +52,16 @@ class Parts:
     tables: RowTables
     watch: Watch
     forward: ExitStack
+    shards: Shards | None
 
     @property
     def extras(self) -> dict[str, Any]:
         """What may carry a state of its own through a checkpoint."""
         return {"objective": self.objective, "adaptation": self.adaptation}
+
+    def gathered(self) -> tuple[nn.Module, torch.optim.Optimizer, Named]:
+        """Model, optimiser and trained parameters as a single process has them; all processes ask together."""
+        return (self.model, self.optimizer, self.named) if self.shards is None else self.shards.gather()
 
     def clear_gradients(self) -> None:
         """Forget the gradient of the update that is done."""
@@ -105,10 +111,15 @@ def prepare(
     for _, parameter in named:
         parameter.data = parameter.data.to(settings.device)
     processes.broadcast([*model.state_dict().values(), *(parameter.data for _, parameter in named)])
-    optimizer = build_optimizer(named, config, settings.device)
+    contract = contract_of(config, model, objective, source, adaptation, processes.world)
+    shards = None
+    if config.sharding == "full":
+        shards = shard(model, objective, adaptation, config, processes, settings.device)
+        model, named, optimizer = shards.model, shards.named, shards.optimizer
+    else:
+        optimizer = build_optimizer(named, config, settings.device)
     # Gradients of the caller's own, or of a run that was broken off, are no part of this one.
     optimizer.zero_grad(set_to_none=True)
-    contract = contract_of(config, model, objective, source, adaptation, processes.world)
     # Several processes add up whole tables, so does an objective that merges the gradients of its terms, and a compiled
     # forward pass knows no rows.
     rowwise = processes.world == 1 and getattr(objective, "combine", None) is None and not config.compile
@@ -128,6 +139,7 @@ def prepare(
         total=total,
         forward=open_forward(model, config, settings.device),
         tables=RowTables(model.modules() if rowwise else ()),
+        shards=shards,
         watch=Watch(active=store is not None),
     )
 

@@ -27,7 +27,8 @@ def save(parts: Parts, state: State) -> None:
     Raises:
         NonFiniteError: a weight is not a finite number; what was saved before stays the newest.
     """
-    spoilt = _not_finite(parts.named)
+    model, optimizer, named = parts.gathered()
+    spoilt = _not_finite(named)
     if spoilt is not None:
         raise NonFiniteError(
             f"update {state.step}: the weights of {spoilt} are not finite numbers any more",
@@ -38,7 +39,7 @@ def save(parts: Parts, state: State) -> None:
 
         def write() -> None:
             documents = {STATE: state_to_json(state), CONTRACT: parts.contract}
-            tensors = capture(parts.model, parts.optimizer, parts.named, parts.extras)
+            tensors = capture(model, optimizer, named, parts.extras)
             store.save(state.step, tensors, documents, keep={state.best_step or state.step})
 
         parts.processes.lead(write)
@@ -91,8 +92,11 @@ def resume(parts: Parts) -> tuple[State, list[str]]:
             remedy="use the settings, labels and data it was started with, or choose another run folder",
         )
     state = state_from_json(documents[STATE])
-    restore(tensors, parts.model, parts.optimizer, parts.named, parts.extras)
-    spoilt = _not_finite(parts.named)
+    model, optimizer, named = parts.gathered()
+    restore(tensors, model, optimizer, named, parts.extras)
+    if parts.shards is not None:
+        parts.shards.scatter()
+    spoilt = _not_finite(named)
     if spoilt is not None:
         raise CheckpointError(
             f"the stored weights of {spoilt} are not finite numbers",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # What may differ between the first start of a run and its resumption without changing its course.
 FREE_FIELDS = {"progress", "device", "checkpoint_every", "activation_checkpointing"}
 # What may differ as well, but then the rows of an update meet in other pieces, which is to be said.
-NOTED_FIELDS = {"piece_budget", "processes"}
+NOTED_FIELDS = {"piece_budget", "processes", "sharding"}
 
 
 @dataclass(kw_only=True, slots=True)

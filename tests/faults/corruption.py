@@ -1,8 +1,8 @@
 """Thousands of damages to a checkpoint: each is recognised, and the checkpoint before it is used.
 
 A finished run leaves two checkpoints, its best and its last. One damage at a time is done to the last one, `newest` has
-to name it and to return the best one, and the files are put back. A change that changes nothing (a file swapped with its
-own equal, white space behind the manifest's last bracket) is no damage: it is counted apart and drawn again.
+to name it and to return the best one, and the files are put back. A change that changes nothing (a file swapped with
+its own equal, white space behind the manifest's last bracket) is no damage: it is counted apart and drawn again.
 """
 
 from __future__ import annotations
@@ -94,7 +94,11 @@ KINDS: dict[str, Callable[[random.Random, str, Files, Files], Files]] = {
 
 
 def corrupt(
-    folder: Path, *, count: int, seed: int = 0, newest: Callable[[Checkpoints], tuple[Path | None, list[str]]] | None = None
+    folder: Path,
+    *,
+    count: int,
+    seed: int = 0,
+    newest: Callable[[Checkpoints], tuple[Path | None, list[str]]] | None = None,
 ) -> Found:
     """Do `count` damages, one after another, to the last checkpoint of a finished run and see what is used then.
 

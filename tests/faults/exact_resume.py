@@ -3,11 +3,11 @@
     {token, sequence, masked-LM} × {batch source, plain loader} × {random, bucketed} × {0, 2 loader workers}
         × accumulation {1, 3} × {fp32, bf16} × {1, 2 processes}
 
-Only a plain loader has workers. A batch source accumulates by cutting an update into pieces, a loader by taking three of
-its batches for one update; a loader is resumed between epochs, a source at any update. A process kills itself just
+Only a plain loader has workers. A batch source accumulates by cutting an update into pieces, a loader by taking three
+of its batches for one update; a loader is resumed between epochs, a source at any update. A process kills itself just
 before a certain call of a function of the package: the function is drawn first and the call second, so that what
-happens once a run is hit as often as what happens in every piece. With two processes one of them dies, and the other
-has to end by itself.
+happens once a run is hit as often as what happens in every piece. All kills but every fourth come after the first save
+has begun, since before it there is nothing to resume. With two processes one dies, and the other has to end by itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
 from itertools import combinations, product
@@ -35,6 +35,9 @@ WORDS = tuple(f"word{number}" for number in range(40))
 LABELS = ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
 ROWS, HELD_OUT, BATCH_SIZE, EPOCHS = 22, 6, 6, 3
 UPDATES = EPOCHS * -(-ROWS // BATCH_SIZE)
+FIRST_SAVE = "training/saving.py:save"
+Calls = dict[str, tuple[int, int]]
+"""How often each function of the package was called: until the first save, and in all."""
 ALONE = 17
 """The exit code of a process that ended with a `ProcessError` because another was gone."""
 PATIENCE = 180
@@ -106,8 +109,8 @@ def train_cell(setting: Setting, folder: str) -> None:
         source = _loader(setting, source)
         settings = {"accumulate": setting.accumulation}
     elif setting.accumulation == 3:
-        # A piece holds two of the longest rows, so that an update of six is cut into at least three.
-        settings["piece_budget"] = 2 * max(source.length("", row) for row in range(ROWS))
+        # One of the longest rows and half of another: an update of six is cut into three pieces or more.
+        settings["piece_budget"] = 3 * max(source.length("", row) for row in range(ROWS)) // 2
     train(
         task.model(seed=0),
         source,
@@ -184,9 +187,13 @@ def _collate(source: Any, task: str, rows: list[int]) -> dict[str, Any]:
     return {"unlabelled": source.collate("unlabelled", [masks * ROWS + row for row in rows])}
 
 
-def count_calls(act: Callable[[], None], *, place: tuple[str, int] | None = None) -> Counter[str]:
-    """Run `act` and count the calls of each function of the package; SIGKILL just before the n-th call of `place`."""
+def count_calls(act: Callable[[], None], *, place: tuple[str, int] | None = None) -> Calls:
+    """Run `act` and count the calls of each function of the package; SIGKILL just before the n-th call of `place`.
+
+    With a place, this process has to lead a process group: the workers of a loader are killed with it.
+    """
     calls: Counter[str] = Counter()
+    early: Counter[str] = Counter()
     names: dict[Any, str] = {}
     process = os.getpid()
 
@@ -201,19 +208,21 @@ def count_calls(act: Callable[[], None], *, place: tuple[str, int] | None = None
         # The workers of a loader inherit the watch; they are not what is to be killed.
         if name and os.getpid() == process:
             calls[name] += 1
+            if name == FIRST_SAVE and calls[name] == 1:
+                early.update(calls)
             if place is not None and name == place[0] and calls[name] == place[1]:
-                os.kill(process, signal.SIGKILL)
+                os.killpg(os.getpgrp(), signal.SIGKILL)
 
     sys.setprofile(watch)
     try:
         act()
     finally:
         sys.setprofile(None)
-    return calls
+    return {name: (early[name], count) for name, count in calls.items()}
 
 
 def forget_the_keys() -> None:
-    """Sabotage: dropout that follows the process, not (seed, epoch, update), so that a resumed run draws other masks."""
+    """Sabotage: dropout that follows the process, not (seed, epoch, update): a resumed run draws other masks."""
     from contextlib import nullcontext
 
     import torch
@@ -226,12 +235,13 @@ def forget_the_keys() -> None:
 
 def run_cell(
     rank: int, setting: Setting, folder: str, place: tuple[str, int] | None, sabotage: bool, counted: bool
-) -> Counter[str]:
+) -> Calls:
     """One process of a cell's run, in a child; the calls it made, where they were to be counted."""
     import torch
 
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
+    os.setpgrp()
     if sabotage:
         forget_the_keys()
     if setting.processes == 1:
@@ -254,12 +264,12 @@ def run_cell(
     return calls
 
 
-def _run(setting: Setting, folder: str, place: tuple[str, int] | None, counted: bool) -> Counter[str]:
+def _run(setting: Setting, folder: str, place: tuple[str, int] | None, counted: bool) -> Calls:
     act = partial(train_cell, setting, folder)
     if counted or place is not None:
         return count_calls(act, place=place)
     act()
-    return Counter()
+    return {}
 
 
 def _enter(
@@ -270,9 +280,9 @@ def _enter(
     place: tuple[str, int] | None,
     sabotage: bool,
     counted: bool,
-) -> dict[str, int]:
+) -> Calls:
     os.environ["MEETING"] = meeting
-    return dict(run_cell(rank, setting, folder, place, sabotage, counted))
+    return run_cell(rank, setting, folder, place, sabotage, counted)
 
 
 def run_all(
@@ -287,7 +297,7 @@ def run_all(
     return [_code(child) for child in children]
 
 
-def calls_of(setting: Setting, folder: Path) -> list[dict[str, int]]:
+def calls_of(setting: Setting, folder: Path) -> list[Calls]:
     """The undisturbed run of a cell: which function of the package each process calls how often."""
     from tests.processes import result_of
 
@@ -352,8 +362,7 @@ def kill_and_resume(
     trials = []
     for number in range(kills):
         run, dies = folder / f"run-{number}", draw.randrange(setting.processes)
-        name = draw.choice(sorted(by_rank[dies]))
-        turn = draw.randint(1, by_rank[dies][name])
+        name, turn = _draw_place(draw, by_rank[dies], anywhere=draw.randrange(4) == 0)
         codes = run_all(setting, run, place=(name, turn), dies=dies, sabotage=sabotage)
         steps = [int(path.name.removeprefix("step-")) for path in run.glob("checkpoints/step-????????")]
         resumed = run_all(setting, run, sabotage=sabotage)
@@ -371,6 +380,15 @@ def kill_and_resume(
     return trials
 
 
+def _draw_place(draw: random.Random, calls: Calls, *, anywhere: bool) -> tuple[str, int]:
+    """A function and which call of it: of the whole run, or of what comes after the first save has begun."""
+    if anywhere:
+        name = draw.choice(sorted(calls))
+        return name, draw.randint(1, calls[name][1])
+    name = draw.choice(sorted(name for name, (early, count) in calls.items() if early < count))
+    return name, draw.randint(calls[name][0] + 1, calls[name][1])
+
+
 def describe(trials: Sequence[Trial]) -> dict[str, Any]:
     """What a record says of many trials."""
     failed = [trial for trial in trials if not trial.passed]
@@ -385,6 +403,3 @@ def describe(trials: Sequence[Trial]) -> dict[str, Any]:
             f"{trial.setting}: {trial.place} {trial.turn} {trial.codes} {trial.resumed}" for trial in failed[:5]
         ],
     }
-
-
-NAMES = tuple(field.name for field in fields(Setting))

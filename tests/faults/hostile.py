@@ -1,9 +1,9 @@
 """Files that were made to run code: pickles under other names, headers that lie, paths that lead out, configurations
 that name a class to import. Each is put where the package reads, sealed with digests that fit, and opened.
 
-`Watch` says what happened: whether a canary was left (code ran), whether a pickle was read (Python announces every class
-that one looks up, and the readers of pickle and torch are counted), and whether the module that the files name was
-imported; it is importable on purpose.
+`Watch` says what happened: whether a canary was left (code ran), whether a pickle was read (Python announces every
+class that one looks up, and the readers of pickle and torch are counted), and whether the module that the files name
+was imported; it is importable on purpose.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class Watch:
     pickles_read: int = 0
     """Readers of pickles that were called, and classes that a pickle looked up."""
     outcome: str = ""
-    """ "refused" with a typed error, "passed over" (the checkpoint before it was used), "ignored" (the model opened, and
-    the hostile part had no effect), "hangs", or the name of an untyped error."""
+    """ "refused" with a typed error, "passed over" (the checkpoint before it was used), "ignored" (the model opened,
+    and the hostile part had no effect), "hangs", or the name of an untyped error."""
     message: str = ""
     """The first line of the error."""
     events: list[str] = field(default_factory=list)
@@ -127,9 +127,6 @@ def write_code(folder: Path, canary: Path) -> None:
         "class Evil:\n    def __init__(self, *arguments, **options): pass\n"
         "EvilConfig = Evil\ndef evil(*arguments, **options): return Evil()\n"
     )
-
-
-# --- checkpoints -------------------------------------------------------------------------------------------------
 
 
 def seal(checkpoint: Path, **extra: str) -> None:
@@ -293,8 +290,6 @@ CHECKPOINTS: dict[str, Plant] = {
     "a link for the whole folder": _link_folder,
 }
 
-# --- model folders -----------------------------------------------------------------------------------------------
-
 
 def file(name: str, make: Callable[[Arms], bytes]) -> Plant:
     """A model folder with a file of this content."""
@@ -377,7 +372,7 @@ ADAPTER = {
 
 MODELS: dict[str, Plant] = {
     **{f"config.json with {what}": fields("config.json", **changes) for what, changes in CONFIGURATIONS.items()},
-    **{f"tokenizer_config.json with {what}": fields("tokenizer_config.json", **changes) for what, changes in TOKENIZERS.items()},
+    **{f"a tokenizer with {what}": fields("tokenizer_config.json", **changes) for what, changes in TOKENIZERS.items()},
     "an adapter that imports": fields("adapter_config.json", **ADAPTER),
     "an adapter that is pickled": file("adapter_model.bin", _torch_file),
     "a generation that is code": fields("generation_config.json", custom_generate=EVIL, _target_=EVIL),

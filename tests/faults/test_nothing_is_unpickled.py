@@ -35,7 +35,9 @@ def dangers(source: str) -> list[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                names[(alias.asname or alias.name).split(".")[0]] = alias.name if alias.asname else alias.name.split(".")[0]
+                names[(alias.asname or alias.name).split(".")[0]] = (
+                    alias.name if alias.asname else alias.name.split(".")[0]
+                )
                 if alias.name.split(".")[0] in FORBIDDEN_MODULES:
                     note(node, alias.name)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -53,7 +55,10 @@ def dangers(source: str) -> list[str]:
         if isinstance(node, ast.Call):
             name = ast.unparse(node.func).rsplit(".", 1)[-1]
             arguments = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
-            if name in {"import_module", "find_spec"} and str(next(iter(arguments), "")).split(".")[0] in FORBIDDEN_MODULES:
+            if (
+                name in {"import_module", "find_spec"}
+                and str(next(iter(arguments), "")).split(".")[0] in FORBIDDEN_MODULES
+            ):
                 note(node, str(arguments[0]))
         for keyword in node.keywords if isinstance(node, ast.Call) else ():
             wanted = FORBIDDEN_OPTIONS.get(keyword.arg or "")

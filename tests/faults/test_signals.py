@@ -344,12 +344,14 @@ def test_outside_the_main_thread_no_handler_is_set(tmp_path):
 def fork_while_watched() -> int:
     """The exit status of a child that was forked during a run and is then told to end, as a pool does."""
     watch = Watch(active=True)
-    reading, writing = os.pipe()
+    (reading, writing), (hearing, saying) = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
         os.close(writing)
+        os.write(saying, b".")  # Python forgets what arrives while it forks
         os.read(reading, 1)  # returns when the parent is gone, should the signal have been swallowed
         os._exit(3)
+    os.read(hearing, 1)
     os.kill(child, signal.SIGTERM)
     _, status = os.waitpid(child, 0)
     watch.close()

@@ -100,7 +100,9 @@ def moved(decay: float) -> tuple[dict[str, float], list[str]]:
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     config = TrainConfig(**SETTINGS, max_updates=1, weight_decay=0.0, clip_norm=None, layer_decay=decay)
     train(model, tiny_batches(16, batch_size=16), TokenCrossEntropy(), config, say=said.append)
-    return {name: float((parameter - before[name]).abs().max()) for name, parameter in model.named_parameters()}, said
+    return {
+        name: float((parameter.detach() - before[name]).abs().max()) for name, parameter in model.named_parameters()
+    }, said
 
 
 def test_the_loop_moves_each_layer_by_its_own_rate():
