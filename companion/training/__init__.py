@@ -11,5 +11,6 @@ __getattr__, __dir__, __all__ = attach(
         "loggers": ("tensorboard_log", "wandb_log"),
         "optimizer": ("parameter_groups", "schedule_factor"),
         "checkpoint": ("Checkpoints", "verify_checkpoint"),
+        "signals": ("Interrupted", "Stopped"),
     },
 )
