@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from companion.errors import CheckpointError, ConfigError, NonFiniteError
 from companion.training.checkpoint import Checkpoints, read_checkpoint, verify_checkpoint
 from companion.training.signals import Interrupted, Stopped, stop_error
-from companion.training.state import State, capture, differences, restore, state_from_json, state_to_json
+from companion.training.state import State, capture, contract_changes, restore, state_from_json, state_to_json
 
 if TYPE_CHECKING:
     from companion.training.optimizer import Named
@@ -84,7 +84,7 @@ def resume(parts: Parts) -> tuple[State, list[str]]:
             )
         return State(), notes
     tensors, documents = read_run(parts.found)
-    changed, noted = differences(documents[CONTRACT], parts.contract)
+    changed, noted = contract_changes(documents[CONTRACT], parts.contract)
     if changed:
         raise CheckpointError(
             "the run folder belongs to another run: " + "; ".join(changed),

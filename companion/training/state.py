@@ -115,16 +115,21 @@ def contract_of(
     }
 
 
-def differences(before: dict[str, Any], now: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """The fields in which two contracts differ, as `field: before → now`: those that may not, and those that may."""
-    # A setting that an earlier version did not have is what it did: the default of the ones it lacks.
-    lacking = now.keys() - before.keys() - NOTED_FIELDS
-    before = before | {name: value for name, value in TrainConfig().to_dict().items() if name in lacking}
-    found = [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)]
-    text = {name: f"{name}: {before.get(name)} → {now.get(name)}" for name in found}
-    # A checkpoint of an earlier version says nothing of what may differ.
-    noted = [text[name] for name in found if name in NOTED_FIELDS and name in before]
-    return [text[name] for name in found if name not in NOTED_FIELDS], noted
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """The fields in which two documents differ, as `field: before → now`."""
+    names = sorted(before.keys() | now.keys())
+    return [f"{name}: {before.get(name)} → {now.get(name)}" for name in names if before.get(name) != now.get(name)]
+
+
+def contract_changes(before: dict[str, Any], now: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """The differences of two contracts: those that may not be, and those that may but are to be said."""
+    # A setting that an earlier version did not have is what it did then: the default.
+    settings = {name: value for name, value in TrainConfig().to_dict().items() if name in now}
+    # Of what may differ, a checkpoint of an earlier version says nothing.
+    settings |= {name: now[name] for name in NOTED_FIELDS & now.keys()}
+    found = differences(settings | before, now)
+    noted = [change for change in found if change.split(":")[0] in NOTED_FIELDS]
+    return [change for change in found if change not in noted], noted
 
 
 def capture(

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from companion.errors import CheckpointError
 from companion.objectives import TokenCrossEntropy
 from companion.training import Checkpoints, TrainConfig, train
+from companion.training.state import contract_changes
 from tests.processes import call_together
 from tests.tiny import digest, tiny_batches, tiny_tagger
 
@@ -174,3 +175,12 @@ def test_a_folder_that_became_read_only_stops_before_the_first_update(finished, 
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "checkpoints")
     with pytest.raises(CheckpointError, match="the run folder cannot be written.*\n.*choose another run folder"):
         go(tmp_path / "run")
+
+
+def test_a_contract_of_an_earlier_version_lacks_what_had_one_value_then():
+    now = {**TrainConfig().to_dict(), "processes": 2, "data": "rows"}
+    before = {name: value for name, value in now.items() if name not in {"layer_decay", "compile", "processes"}}
+    assert contract_changes(before, now) == ([], [])
+    changed, noted = contract_changes({**before, "processes": 1}, {**now, "layer_decay": 0.9, "data": "others"})
+    assert changed == ["data: rows → others", "layer_decay: 1.0 → 0.9"]
+    assert noted == ["processes: 1 → 2"]
