@@ -93,17 +93,16 @@ def accumulate_gradient(
             with torch_stream(device, settings.config.seed, "forward", *place, index, rank):
                 with torch.autocast(device.type, settings.autocast, enabled=settings.autocast is not None):
                     losses = _terms(objective(model, batch), objective.weights, "the objective")
-                losses = _check_losses(losses, counted)
-                if sharded:
-                    check_whole(losses)
-                    given = {} if idle else shares
-                    (sum(given.get(name, 0.0) * loss for name, loss in losses.items()) * scale).backward()
-                losses = {name: loss for name, loss in losses.items() if name in shares and not idle}
+                given = _check_losses(losses, counted)
+                losses = {name: loss for name, loss in given.items() if name in shares and not idle}
                 trained = {name: loss for name, loss in losses.items() if loss.requires_grad}
                 if per_term is not None:
                     touched += _add_per_term(per_term, trained, shares, named, scale)
-                elif trained and not sharded:
-                    (sum(shares[name] * loss for name, loss in trained.items()) * scale).backward()
+                elif sharded:
+                    check_whole(given)
+                    _backward(given, {} if idle else shares, scale)
+                elif trained:
+                    _backward(trained, shares, scale)
         except Exception as error:
             if sharded:
                 explain(error)
@@ -220,6 +219,11 @@ def _write(named: Named, flat: Tensor, present: Tensor) -> None:
 
 def _zeros(named: Named) -> Tensor:
     return torch.cat([torch.zeros_like(parameter).reshape(-1) for _, parameter in named])
+
+
+def _backward(losses: Mapping[str, Tensor], shares: Mapping[str, float], scale: float) -> None:
+    """The gradient of all losses together; one without a share takes part and weighs nothing."""
+    (sum(shares.get(name, 0.0) * loss for name, loss in losses.items()) * scale).backward()
 
 
 def _add_per_term(

@@ -49,9 +49,9 @@ MUTANTS = {
         file=f"{TRAINING}/gradients.py",
         changes=(
             (
-                "(sum(shares[name] * loss for name, loss in trained.items()) * scale)",
-                "(sum(objective.weights[name] * loss / max(1, counted[name]) / len(batches)"
-                " for name, loss in trained.items()) * scale)",
+                "_backward(trained, shares, scale)",
+                "_backward(trained, {name: objective.weights[name] / max(1, counted[name]) / len(batches)"
+                " for name in trained}, scale)",
             ),
         ),
         tests=(f"{TESTS}/test_gradients.py::test_any_piece_budget_gives_the_gradient_of_one_batch",),
