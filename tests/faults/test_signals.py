@@ -120,6 +120,8 @@ def run_and_strike(rank: int, world: int, folder: str, name: str, turn: int, num
     import torch
 
     torch.set_num_threads(1)
+    # The tests themselves may run under nohup, and what is ignored is inherited.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if world > 1:
         from datetime import timedelta
 
@@ -183,6 +185,14 @@ def stop_and_resume(
     assert manifests(folder) == manifests(undisturbed), phase
     assert logged(folder) == logged(undisturbed), f"{phase}: every update and evaluation is logged once"
     return step
+
+
+@pytest.fixture
+def terminal():
+    """SIGHUP as a terminal has it, also where the tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture(scope="module")
@@ -298,7 +308,7 @@ class BrokenOff(Exception):
     """What a test raises where a run is to be broken off."""
 
 
-def test_handlers_are_ours_during_a_run_with_a_folder_and_the_callers_afterwards(tmp_path):
+def test_handlers_are_ours_during_a_run_with_a_folder_and_the_callers_afterwards(tmp_path, terminal):
     before, during = handlers(), []
 
     def log(step: int, values: dict[str, float]) -> None:
