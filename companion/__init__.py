@@ -10,14 +10,22 @@ from companion._lazy import attach
 if TYPE_CHECKING:
     from companion.adaptation.apply import adapt as adapt
     from companion.adaptation.apply import trainable_table as trainable_table
+    from companion.adaptation.bottleneck import BottleneckAdapter as BottleneckAdapter
+    from companion.adaptation.low_rank import AdaLoRA as AdaLoRA
+    from companion.adaptation.low_rank import LoRA as LoRA
+    from companion.adaptation.merging import merge as merge
+    from companion.adaptation.methods import BitFit as BitFit
     from companion.adaptation.methods import Full as Full
     from companion.adaptation.methods import HeadOnly as HeadOnly
     from companion.adaptation.methods import TopLayers as TopLayers
+    from companion.adaptation.prompts import PrefixTuning as PrefixTuning
+    from companion.adaptation.prompts import PromptTuning as PromptTuning
     from companion.corpora.catalog import load_corpus as load_corpus
     from companion.corpora.microlanguage import MicroLanguage as MicroLanguage
     from companion.corpora.records import Corpus as Corpus
     from companion.corpora.texts import Text as Text
     from companion.corpora.texts import TextCorpus as TextCorpus
+    from companion.deployment.adapters import AdapterSet as AdapterSet
     from companion.deployment.predictor import Predictor as Predictor
     from companion.deployment.predictor import load as load
     from companion.errors import CompanionError as CompanionError
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
     from companion.models.miniature import mini_encoder as mini_encoder
     from companion.objectives.masked_lm import CausalLMCrossEntropy as CausalLMCrossEntropy
     from companion.objectives.masked_lm import MaskedLMCrossEntropy as MaskedLMCrossEntropy
+    from companion.objectives.penalty import Orthogonality as Orthogonality
     from companion.objectives.supervised import TokenCrossEntropy as TokenCrossEntropy
     from companion.recipes.supervised import FineTuned as FineTuned
     from companion.recipes.supervised import fine_tune as fine_tune
@@ -51,10 +60,15 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "adaptation.apply": ("adapt", "trainable_table"),
-        "adaptation.methods": ("Full", "HeadOnly", "TopLayers"),
+        "adaptation.bottleneck": ("BottleneckAdapter",),
+        "adaptation.low_rank": ("AdaLoRA", "LoRA"),
+        "adaptation.merging": ("merge",),
+        "adaptation.methods": ("BitFit", "Full", "HeadOnly", "TopLayers"),
+        "adaptation.prompts": ("PrefixTuning", "PromptTuning"),
         "corpora.catalog": ("load_corpus",),
         "corpora.microlanguage": ("MicroLanguage",),
         "corpora.records": ("Corpus",),
+        "deployment.adapters": ("AdapterSet",),
         "deployment.predictor": ("Predictor", "load"),
         "corpora.texts": ("Text", "TextCorpus"),
         "errors": ("CompanionError",),
@@ -62,6 +76,7 @@ __getattr__, __dir__, __all__ = attach(
         "models.encoder": ("Encoder", "load_encoder"),
         "models.miniature": ("mini_encoder",),
         "objectives.masked_lm": ("CausalLMCrossEntropy", "MaskedLMCrossEntropy"),
+        "objectives.penalty": ("Orthogonality",),
         "objectives.supervised": ("TokenCrossEntropy",),
         "recipes.supervised": ("FineTuned", "fine_tune"),
         "recipes.tuning": ("tune",),

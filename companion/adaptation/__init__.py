@@ -6,7 +6,12 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "contract": ("Adaptation",),
-        "methods": ("Full", "HeadOnly", "TopLayers"),
-        "apply": ("adapt", "adaptation_of", "trainable_table"),
+        "methods": ("BitFit", "Full", "HeadOnly", "TopLayers"),
+        "bottleneck": ("Bottleneck", "BottleneckAdapter"),
+        "low_rank": ("AdaLoRA", "LoRA"),
+        "prompts": ("PrefixTuning", "PromptTuning"),
+        "allocation": ("ranks",),
+        "merging": ("can_merge", "merge"),
+        "apply": ("adapt", "adaptation_of", "count_trainable", "trainable_table"),
     },
 )

@@ -13,7 +13,8 @@ class Adaptation(Protocol):
 
     Optional members, used by the loop when they are there:
     `after_step(model, update, total)`, called between the optimiser's step and the clearing of gradients, and
-    `state_dict() / load_state_dict(state)` with tensors, stored in checkpoints.
+    `state_dict() / load_state_dict(state)` with tensors, stored in checkpoints. A method that has to keep something for
+    each model it adapts has `bind(model)`, which `adapt` calls: what it returns stands for the method from then on.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Full fine-tuning, the head alone, and the top layers: which of a model's own parameters are trained."""
+"""Full fine-tuning, the head alone, the top layers, the biases: which of a model's own parameters are trained."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class HeadOnly:
     def __call__(self, model: nn.Module) -> nn.Module:
         """Freeze the body (`model.base_model`) and train the rest."""
         model.requires_grad_(True)
-        _body(model).requires_grad_(False)
+        body_of(model).requires_grad_(False)
         return model
 
 
@@ -62,7 +62,7 @@ class TopLayers:
         Raises:
             ConfigError: the body has fewer layers, or its layers cannot be found.
         """
-        layers = _layers(_body(model))
+        layers = layers_of(body_of(model))
         if self.count > len(layers):
             raise ConfigError(
                 f"TopLayers({self.count}) on a body with {len(layers)} layers", remedy=f"choose 1 to {len(layers)}"
@@ -73,7 +73,40 @@ class TopLayers:
         return model
 
 
-def _body(model: nn.Module) -> nn.Module:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BitFit:
+    """Train the head and the biases of the body, those of its normalisations included; every matrix stays as it is.
+
+    Follows: Ben Zaken, Goldberg and Ravfogel (2022), "BitFit".
+    Taught in: book/constraints/freezing-and-adapters
+    """
+
+    name: str = field(default="BitFit", init=False)
+
+    def __call__(self, model: nn.Module) -> nn.Module:
+        """Freeze everything in the body that is not a bias.
+
+        Raises:
+            ConfigError: the body has no biases.
+        """
+        body = body_of(model)
+        biases = [parameter for name, parameter in body.named_parameters() if name.endswith("bias")]
+        if not biases:
+            raise ConfigError(
+                f"{type(body).__name__} has no biases to train", remedy="choose another method, such as LoRA"
+            )
+        HeadOnly()(model)
+        for bias in biases:
+            bias.requires_grad_(True)
+        return model
+
+
+def body_of(model: nn.Module) -> nn.Module:
+    """The pre-trained body under a head.
+
+    Raises:
+        ConfigError: the model has none.
+    """
     body = getattr(model, "base_model", None)
     if body is None or body is model:
         raise ConfigError(
@@ -83,8 +116,12 @@ def _body(model: nn.Module) -> nn.Module:
     return body
 
 
-def _layers(body: nn.Module) -> list[nn.Module]:
-    """The longest list of equal layers in the body, in order."""
+def layers_of(body: nn.Module) -> list[nn.Module]:
+    """The longest list of equal layers in the body, in order.
+
+    Raises:
+        ConfigError: there is none.
+    """
     from torch import nn
 
     lists = [module for module in body.modules() if isinstance(module, nn.ModuleList)]
@@ -92,3 +129,17 @@ def _layers(body: nn.Module) -> list[nn.Module]:
     if not lists:
         raise ConfigError(f"no stack of layers found in {type(body).__name__}", remedy="set requires_grad yourself")
     return list(max(lists, key=len))
+
+
+def head_of(model: nn.Module) -> dict[str, nn.Module]:
+    """The parts of a model outside its body that hold parameters, by name: the head.
+
+    Raises:
+        ConfigError: the model has no body apart from its head.
+    """
+    body = body_of(model)
+    return {
+        name: child
+        for name, child in model.named_children()
+        if child is not body and any(True for _ in child.parameters())
+    }

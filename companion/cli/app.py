@@ -78,7 +78,12 @@ def train(
     model: Annotated[
         str, typer.Option(help='"offline", a local folder, or a Hub name such as bert-base-cased.')
     ] = "offline",
-    method: Annotated[str, typer.Option(help="What is trained: full, head, or top:N layers.")] = "full",
+    method: Annotated[
+        str,
+        typer.Option(
+            help="What is trained: full, head, top:2, bitfit, adapter:16, lora:8, adalora:4, prefix:16, prompt:16."
+        ),
+    ] = "full",
     epochs: Annotated[int | None, typer.Option(help="How often every sentence is seen.")] = None,
     max_updates: Annotated[int | None, typer.Option(help="Stop after this many updates.")] = None,
     learning_rate: Annotated[
@@ -156,7 +161,12 @@ def tune(
     metric: Annotated[str | None, typer.Option(help="The dev score that decides; by default the task's own.")] = None,
     repeat: Annotated[int, typer.Option(help="Train the winner's settings again with this many new seeds.")] = 0,
     model: Annotated[str, typer.Option(help="As for train.")] = "offline",
-    method: Annotated[str, typer.Option(help="What is trained: full, head, or top:N layers.")] = "full",
+    method: Annotated[
+        str,
+        typer.Option(
+            help="What is trained: full, head, top:2, bitfit, adapter:16, lora:8, adalora:4, prefix:16, prompt:16."
+        ),
+    ] = "full",
     epochs: Annotated[int | None, typer.Option(help="As for train, where the space leaves it out.")] = None,
     max_updates: Annotated[int | None, typer.Option(help="Stop each trial after this many updates.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="As for train, where the space leaves it out.")] = None,

@@ -155,17 +155,38 @@ def _score(name: str, value: float) -> str:
     return f"dev {SCORES[name]} {value:.3f}"
 
 
+METHODS = "full, head, top:LAYERS, bitfit, adapter:SIZE, lora:RANK, adalora:RANK, prefix:LENGTH, prompt:LENGTH"
+
+
 def read_method(method: str) -> Adaptation:
-    """What `--method` says is trained.
+    """What `--method` says is trained, such as "full" or "lora:8"; the number may be left out, but not that of `top`.
 
     Raises:
         ConfigError: it says nothing known.
     """
-    from companion.adaptation.methods import Full, HeadOnly, TopLayers
+    from companion.adaptation import bottleneck, low_rank, methods, prompts
 
-    kind, _, count = method.partition(":")
-    if kind == "top" and count.isdecimal():
-        return TopLayers(int(count))
-    if method not in {"full", "head"}:
-        raise ConfigError(f"method is {method!r}", remedy="choose full, head, or top:N with a number of layers")
-    return Full() if method == "full" else HeadOnly()
+    plain = {"full": methods.Full, "head": methods.HeadOnly, "bitfit": methods.BitFit}
+    sized = {
+        "top": methods.TopLayers,
+        "adapter": bottleneck.BottleneckAdapter,
+        "lora": low_rank.LoRA,
+        "adalora": _adaptive,
+        "prefix": prompts.PrefixTuning,
+        "prompt": prompts.PromptTuning,
+    }
+    kind, colon, size = method.partition(":")
+    if kind in plain and not colon:
+        return plain[kind]()
+    if kind in sized and size.isdecimal():
+        return sized[kind](int(size))
+    if kind in sized and kind != "top" and not colon:
+        return sized[kind]()
+    raise ConfigError(f"method is {method!r}", remedy=f"choose {METHODS}")
+
+
+def _adaptive(rank: int = 4) -> Adaptation:
+    """AdaLoRA that starts with one and a half times the rank it is to leave, as in the paper."""
+    from companion.adaptation.low_rank import AdaLoRA
+
+    return AdaLoRA(rank=rank, start_rank=rank + (rank + 1) // 2)

@@ -2,4 +2,7 @@
 
 from companion._lazy import attach
 
-__getattr__, __dir__, __all__ = attach(__name__, {"predictor": ("FoundEntity", "Predictor", "TextPredictor", "load")})
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {"adapters": ("AdapterSet",), "predictor": ("FoundEntity", "Predictor", "TextPredictor", "load")},
+)

@@ -119,16 +119,18 @@ class TextPredictor:
         return self.task.predict(self.model, texts)
 
 
-def load(folder: str | Path) -> Predictor | TextPredictor:
+def load(folder: str | Path, *, base: str | None = None) -> Predictor | TextPredictor:
     """Open an exported tagger or text classifier: a folder of this package, or any transformers tagger's.
 
+    A folder that holds an adapter alone says which body it belongs to; `base` names it where it is a local folder.
+
     Raises:
-        ModelError: the folder is missing, damaged, or holds neither; the message says which.
+        ModelError: the folder is missing, damaged, or holds neither; or the body is not the one of the adapter.
 
     Taught in: book/walkthroughs/train-a-tagger
     """
     return (
-        TextPredictor(*TextTask.load(folder))
+        TextPredictor(*TextTask.load(folder, base=base))
         if kind_of(Path(folder)) == "texts"
-        else Predictor(*TokenTask.load(folder))
+        else Predictor(*TokenTask.load(folder, base=base))
     )

@@ -10,7 +10,8 @@ from weakref import WeakKeyDictionary
 if TYPE_CHECKING:
     from torch import nn
 
-Exporter = Callable[["nn.Module", Path], Path]
+Exporter = Callable[..., Path]
+"""`export(model, folder, *, adapter_only=False)`, as tasks have it."""
 _exporters: WeakKeyDictionary[nn.Module, Exporter] = WeakKeyDictionary()
 
 

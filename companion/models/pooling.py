@@ -50,15 +50,35 @@ class MeanPooledClassifier(nn.Module):
         """The pre-trained body."""
         return getattr(self, self.prefix)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are; `peft` asks for it."""
+        return self.classifier.weight.device
+
     def forward(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, **extra: Any
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        past_key_values: Any = None,
+        **extra: Any,
     ) -> SequenceClassifierOutput:
-        """Logits of shape (rows, classes) from pieces of shape (rows, positions)."""
+        """Logits of shape (rows, classes) from pieces of shape (rows, positions).
+
+        `peft` gives vectors instead of pieces (`inputs_embeds`), or keys and values that stand before the text, which
+        `attention_mask` then covers as well; they give no hidden states, so the mean runs over the positions that do.
+        """
         from transformers.modeling_outputs import SequenceClassifierOutput
 
-        hidden_BTD = self.base_model(input_ids=input_ids, attention_mask=attention_mask, **extra).last_hidden_state
-        pooled_BD = mean_pool(hidden_BTD, torch.ones_like(input_ids) if attention_mask is None else attention_mask)
-        return SequenceClassifierOutput(logits=self.classifier(self.dropout(pooled_BD)))
+        given = {"inputs_embeds": inputs_embeds, "past_key_values": past_key_values, **extra}
+        hidden_BTD = self.base_model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            **{name: value for name, value in given.items() if value is not None and name != "return_dict"},
+        ).last_hidden_state
+        rows, positions = hidden_BTD.shape[:2]
+        mask_BT = hidden_BTD.new_ones(rows, positions) if attention_mask is None else attention_mask[:, -positions:]
+        return SequenceClassifierOutput(logits=self.classifier(self.dropout(mean_pool(hidden_BTD, mask_BT))))
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write `config.json` and `model.safetensors` as transformers would."""

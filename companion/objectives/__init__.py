@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "contract": ("Batch", "Objective"),
         "masked_lm": ("CausalLMCrossEntropy", "MaskedLMCrossEntropy"),
+        "penalty": ("Orthogonality", "Penalised"),
         "supervised": ("TokenCrossEntropy",),
         "targets": ("MultiLabelCrossEntropy", "SquaredError"),
     },

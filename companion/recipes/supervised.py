@@ -13,6 +13,7 @@ from companion.corpora.texts import TextCorpus
 from companion.errors import ConfigError, DataError
 from companion.models.encoder import OFFLINE, load_encoder
 from companion.recipes.story import MODEL_FOLDER, add_result, check_about, publish, result_of, tell
+from companion.tasks.adapter_folder import is_plain
 from companion.tasks.scoring import evaluate
 from companion.tasks.texts import TextTask
 from companion.tasks.tokens import TokenTask
@@ -145,7 +146,8 @@ def fine_tune(
     if out is None:
         return FineTuned(run=run, task=task, corpus=corpus)
     folder = Path(out)
-    run.export(folder / MODEL_FOLDER)
+    # What cannot become part of a plain model (a prefix, a bottleneck) is stored beside the name of its body.
+    run.export(folder / MODEL_FOLDER, adapter_only=not is_plain(run.model))
     story = tell(
         run,
         task,

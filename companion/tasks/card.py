@@ -149,13 +149,16 @@ def _head(story: Mapping[str, Any]) -> str:
 def _use(story: Mapping[str, Any], name: str) -> str:
     folder = _code(name).replace('"', "'")
     piped = f'from transformers import pipeline\n\nmodel = pipeline("{PIPELINES[story["task_name"]]}", "{folder}"'
-    if story["task_name"] == "tokens":
+    if "adapter" in story:
+        code = f'import companion\n\nmodel = companion.load("{folder}")\nmodel.predict("a text")'
+    elif story["task_name"] == "tokens":
         code = f'{piped}, aggregation_strategy="first")\nmodel("a text")'
     elif story["task"]["pooling"] == "cls":
         code = f'{piped})\nmodel("a text")'
     else:
         code = f'import companion\n\nmodel = companion.load("{folder}")\nmodel.predict("a text")'
-    return f"## Use\n\n```python\n{code}\n```"
+    alone = "This folder holds what was trained alone; the model it belongs to is opened by its name.\n\n"
+    return f"## Use\n\n{alone if 'adapter' in story else ''}```python\n{code}\n```"
 
 
 def _results(story: Mapping[str, Any]) -> str:

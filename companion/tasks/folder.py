@@ -10,6 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import ConfigError, ExportError, ModelError
+from companion.tasks.adapter_folder import (
+    WEIGHTS,
+    as_plain,
+    check_labels,
+    restore_adapter,
+    save_adapter,
+    trained_tensors,
+)
 from companion.tasks.card import describe_task, write_card
 
 if TYPE_CHECKING:
@@ -20,33 +28,47 @@ if TYPE_CHECKING:
     from companion.tasks.tokens import TokenTask
 
 SETTINGS_FILE = "companion.json"
+ADAPTER = "adapter"
+EXPORT_AGAIN = "export the model again"
+TOKEN_FIELDS = {"policy": str, "max_length": int, "overlap": int}
+TEXT_FIELDS = {"kind": str, "pooling": str, "max_length": int}
+ADAPTER_FIELDS = {"method": str, "options": dict, "base": str, "base_digest": str}
+"""What the settings and the card say of a folder that holds an adapter alone."""
 
 
-def write_folder(task: TokenTask | TextTask, model: nn.Module, folder: Path) -> Path:
+def write_folder(task: TokenTask | TextTask, model: nn.Module, folder: Path, *, adapter_only: bool = False) -> Path:
     """Write the folder beside its place first and move it there when it is whole.
 
+    An adapted model is merged into a plain one; with `adapter_only`, what was trained is written alone.
+
     Raises:
-        ExportError: the place is taken by something else, cannot be written, or the weights read back differ.
+        ExportError: the place is taken by something else, cannot be written, or the weights read back differ; or the
+            model cannot be merged, or has no adapter.
     """
     from safetensors import SafetensorError
-
-    from companion.models.encoder import quiet
 
     folder = folder.absolute()
     temporary, former = (folder.with_name(f"{folder.name}.{word}") for word in ("partial", "former"))
     _check_place(folder, set())
+    model = model if adapter_only else as_plain(model)
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        with quiet():
-            model.save_pretrained(temporary)
-            task.encoder.tokenizer.save_pretrained(temporary)
         settings = {"task": task.name, "encoder": task.encoder.name, "labels": task.labels, **asdict(task.settings)}
         settings |= {"encoder_digest": task.encoder.digest, "version": version("finetuning-companion")}
-        write_card(temporary, describe_task(task), name=folder.name)
+        story = describe_task(task)
+        if adapter_only:
+            settings[ADAPTER] = save_adapter(model, task.encoder, temporary)
+            story[ADAPTER] = settings[ADAPTER]
+        else:
+            _save_whole(task, model, temporary)
+        write_card(temporary, story, name=folder.name)
         settings["files"] = sorted(path.name for path in temporary.iterdir())
         (temporary / SETTINGS_FILE).write_text(json.dumps(settings, indent=1, ensure_ascii=False) + "\n", "utf-8")
-        _compare(model, temporary)
+        if adapter_only:
+            _compare_tensors(trained_tensors(model)[0], temporary / WEIGHTS)
+        else:
+            _compare(model, temporary)
         _check_place(folder, set(settings["files"]))
         if folder.exists():
             shutil.rmtree(former, ignore_errors=True)
@@ -58,6 +80,14 @@ def write_folder(task: TokenTask | TextTask, model: nn.Module, folder: Path) -> 
         shutil.rmtree(temporary, ignore_errors=True)
     shutil.rmtree(former, ignore_errors=True)
     return folder
+
+
+def _save_whole(task: TokenTask | TextTask, model: nn.Module, folder: Path) -> None:
+    from companion.models.encoder import quiet
+
+    with quiet():
+        model.save_pretrained(folder)
+        task.encoder.tokenizer.save_pretrained(folder)
 
 
 def _check_place(folder: Path, known: set[str]) -> None:
@@ -83,26 +113,30 @@ def _written(folder: Path) -> list[str]:
         return []
 
 
-def read_folder(folder: Path) -> tuple[TokenTask, nn.Module]:
+def read_folder(folder: Path, base: str | None = None) -> tuple[TokenTask, nn.Module]:
     """The task and model of a folder that `write_folder` wrote, or of any token-classification folder.
+
+    `base` names the body of an adapter, where it is not the one that the folder names.
 
     Raises:
         ModelError: there is no such folder, it holds no trained head, or its labels and settings do not fit together.
     """
     from companion.tasks.tokens import TokenTask
 
-    encoder, labels, settings = _open(folder, TokenTask.name, {"policy": str, "max_length": int, "overlap": int})
+    adapter, encoder, labels, settings = _open(folder, TokenTask.name, TOKEN_FIELDS, base)
     try:
         task = TokenTask(labels, encoder, **settings)
     except ConfigError as error:
         raise ModelError(
             f"is no tagger this package can use: {error.problem}", file=folder, remedy=error.remedy
         ) from error
-    return task, task.model(new_head=False).eval()
+    return task, _model_of(task, folder, adapter)
 
 
-def read_text_folder(folder: Path) -> tuple[TextTask, nn.Module]:
+def read_text_folder(folder: Path, base: str | None = None) -> tuple[TextTask, nn.Module]:
     """The task and model of a folder that `write_folder` wrote, or of any text-classification folder.
+
+    `base` names the body of an adapter, where it is not the one that the folder names.
 
     Raises:
         ModelError: there is no such folder, it holds no trained head, or its labels and settings do not fit together.
@@ -110,7 +144,7 @@ def read_text_folder(folder: Path) -> tuple[TextTask, nn.Module]:
     from companion.tasks.targets import PROBLEMS
     from companion.tasks.texts import TextTask
 
-    encoder, labels, settings = _open(folder, TextTask.name, {"kind": str, "pooling": str, "max_length": int})
+    adapter, encoder, labels, settings = _open(folder, TextTask.name, TEXT_FIELDS, base)
     if not settings:
         kinds = {problem: kind for kind, problem in PROBLEMS.items()}
         settings = {"kind": kinds.get(getattr(encoder.config, "problem_type", None), "single"), "pooling": "cls"}
@@ -120,7 +154,42 @@ def read_text_folder(folder: Path) -> tuple[TextTask, nn.Module]:
         raise ModelError(
             f"is no text classifier this package can use: {error.problem}", file=folder, remedy=error.remedy
         ) from error
-    return task, task.model(new_head=False).eval()
+    return task, _model_of(task, folder, adapter)
+
+
+def open_adapter(task: TokenTask | TextTask, folder: Path) -> nn.Module:
+    """The adapter of a folder on a fresh model of a task that is there already.
+
+    Raises:
+        ModelError: the folder holds no adapter, or one for another kind of task, other labels or another body.
+    """
+    adapter = adapter_of(folder)
+    if adapter is None:
+        raise ModelError("holds no adapter", file=folder, remedy="export one: export(folder, adapter_only=True)")
+    settings = _read_settings(folder, task.name, {})
+    check_labels(task, list(settings["labels"]), folder)
+    return restore_adapter(task, folder, adapter)
+
+
+def adapter_of(folder: Path) -> dict[str, Any] | None:
+    """What the settings of a folder say of its adapter; None where it holds a whole model."""
+    try:
+        found = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8")).get(ADAPTER)
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return None
+    if found is None:
+        return None
+    try:
+        sound = all(isinstance(found[name], kind) for name, kind in ADAPTER_FIELDS.items())
+    except (KeyError, TypeError):
+        sound = False
+    if not sound:
+        raise ModelError("what it says of the adapter is not whole", file=folder / SETTINGS_FILE, remedy=EXPORT_AGAIN)
+    return found
+
+
+def _model_of(task: TokenTask | TextTask, folder: Path, adapter: dict[str, Any] | None) -> nn.Module:
+    return task.model(new_head=False).eval() if adapter is None else restore_adapter(task, folder, adapter)
 
 
 def kind_of(folder: Path) -> str:
@@ -136,22 +205,30 @@ def kind_of(folder: Path) -> str:
     return "tokens"
 
 
-def _open(folder: Path, name: str, kinds: dict[str, type]) -> tuple[Encoder, list[str], dict[str, Any]]:
-    """The encoder, the labels of its configuration, and the settings, empty for a folder that others wrote."""
+def _open(
+    folder: Path, name: str, kinds: dict[str, type], base: str | None
+) -> tuple[dict[str, Any] | None, Encoder, list[str], dict[str, Any]]:
+    """What is said of an adapter, the encoder, the labels, and the settings, empty for a folder that others wrote."""
     from companion.models.encoder import load_encoder
 
     if not folder.is_dir():
         raise ModelError("there is no such folder", file=folder, remedy="check the path, or export the model first")
+    settings = _read_settings(folder, name, kinds)
+    adapter = adapter_of(folder) if settings else None
+    if adapter is not None:
+        named = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))["encoder"]
+        return adapter, load_encoder(base or str(named)), list(settings.pop("labels")), settings
+    if base is not None:
+        raise ModelError("holds a whole model, not an adapter", file=folder, remedy="leave base out")
     encoder = load_encoder(str(folder.resolve()))
     labels = [str(encoder.config.id2label[index]) for index in sorted(encoder.config.id2label)]
-    settings = _read_settings(folder, name, kinds)
     if settings and list(settings.pop("labels")) != labels:
         raise ModelError(
             f"the labels here differ from those of config.json: {', '.join(labels)}",
             file=folder / SETTINGS_FILE,
-            remedy="export the model again",
+            remedy=EXPORT_AGAIN,
         )
-    return encoder, labels, settings
+    return None, encoder, labels, settings
 
 
 def _read_settings(folder: Path, task: str, kinds: dict[str, type]) -> dict[str, Any]:
@@ -172,7 +249,18 @@ def _read_settings(folder: Path, task: str, kinds: dict[str, type]) -> dict[str,
                 raise TypeError(f"{name} is {settings[name]!r}")
         return {name: settings[name] for name in kinds}
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"cannot be read: {error!r}", file=path, remedy="export the model again") from error
+        raise ModelError(f"cannot be read: {error!r}", file=path, remedy=EXPORT_AGAIN) from error
+
+
+def _compare_tensors(tensors: dict[str, Any], file: Path) -> None:
+    """Read an adapter back and compare it with what was to be written."""
+    import torch
+    from safetensors.torch import load_file
+
+    stored = load_file(file)
+    for name, tensor in tensors.items():
+        if name not in stored or not torch.equal(stored[name], tensor):
+            raise ExportError(f"the weights of {name} do not read back the same", file=file, remedy="export again")
 
 
 def _compare(model: nn.Module, folder: Path) -> None:

@@ -85,6 +85,8 @@ def forward_by_length(
             inputs = pad([rows[index] for index in indices], pad_token_id)
             with torch.inference_mode():
                 output = model(**{name: tensor.to(device) for name, tensor in inputs.items()})
-            yield indices, output.logits.cpu()
+            # Trained positions before the text (prompt tuning) have logits too: the text's own are the last ones.
+            logits = output.logits[:, -inputs["input_ids"].shape[1] :] if output.logits.dim() == 3 else output.logits
+            yield indices, logits.cpu()
     finally:
         model.train(was_training)

@@ -234,28 +234,43 @@ class TextTask:
             label, score = self.labels[best], values[best]
         return TextPrediction(label=label, score=score, probabilities=tuple(values), cut=cut)
 
-    def export(self, model: nn.Module, folder: str | Path) -> Path:
+    def export(self, model: nn.Module, folder: str | Path, *, adapter_only: bool = False) -> Path:
         """Write model, tokenizer, labels, settings and card as a folder.
 
         `companion.load` opens it; with `pooling="cls"`, so does `transformers.pipeline("text-classification", …)`.
+        An adapted model is merged first. With `adapter_only`, what was trained is written alone, in the format of
+        `peft`, with the name and digest of the body that it belongs to.
 
         Raises:
-            ExportError: the folder cannot be written, or what was written does not read back the same.
+            ExportError: the folder cannot be written, or what was written does not read back the same; or there is no
+                adapter, or none that can be merged.
         """
         from companion.tasks.folder import write_folder
 
-        return write_folder(self, model, Path(folder))
+        return write_folder(self, model, Path(folder), adapter_only=adapter_only)
+
+    def open_adapter(self, folder: str | Path) -> nn.Module:
+        """A fresh model of this task with the adapter that `export(folder, adapter_only=True)` wrote.
+
+        Raises:
+            ModelError: there is none, or it belongs to another body, another label set or another kind of task.
+        """
+        from companion.tasks.folder import open_adapter
+
+        return open_adapter(self, Path(folder))
 
     @classmethod
-    def load(cls, folder: str | Path) -> tuple[TextTask, nn.Module]:
+    def load(cls, folder: str | Path, *, base: str | None = None) -> tuple[TextTask, nn.Module]:
         """The task and the model of an exported folder (or of any transformers text-classification folder).
+
+        `base` names the body of an adapter, where it is a local folder.
 
         Raises:
             ModelError: the folder is not one, or its settings and weights do not fit together.
         """
         from companion.tasks.folder import read_text_folder
 
-        return read_text_folder(Path(folder))
+        return read_text_folder(Path(folder), base)
 
 
 def place_of(text: Text | str, number: int) -> str:

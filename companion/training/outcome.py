@@ -50,11 +50,15 @@ class Run:
         """The training loss of each update."""
         return [row["loss"] for row in self.history]
 
-    def export(self, folder: str | Path) -> Path:
+    def export(self, folder: str | Path, *, adapter_only: bool = False) -> Path:
         """Write the model, tokenizer, labels and card as a plain transformers folder.
 
+        An adapted model is merged first. With `adapter_only`, what was trained is written alone, in the format of
+        `peft`.
+
         Raises:
-            ExportError: the model was not made by a task, so nobody knows its tokenizer and labels.
+            ExportError: the model was not made by a task, so nobody knows its tokenizer and labels; or there is no
+                adapter, or none that can be merged.
         """
         export = exporter_of(self.model)
         if export is None:
@@ -62,4 +66,4 @@ class Run:
                 f"this {type(self.model).__name__} was not made by a task, so its tokenizer and labels are unknown",
                 remedy="use your own save method, or make the model with task.model()",
             )
-        return export(self.model, Path(folder))
+        return export(self.model, Path(folder), adapter_only=adapter_only)

@@ -27,7 +27,7 @@ from transformers import pipeline
 tagger = pipeline("token-classification", sys.argv[1], aggregation_strategy="first", device="cpu")
 with open(sys.argv[2], encoding="utf-8") as lines:
     texts = [line.rstrip() for line in lines]
-for text, found in zip(texts, tagger(iter(texts), batch_size=int(sys.argv[3]))):
+for text, found in zip(texts, tagger(texts, batch_size=int(sys.argv[3]))):
     print(json.dumps({"text": text, "entities": [{**entity, "score": float(entity["score"])} for entity in found]}))
 """
 
