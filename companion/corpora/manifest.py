@@ -20,7 +20,8 @@ from companion.corpora.text import read_bytes
 from companion.errors import CompanionError, DataError
 
 NAME = "MANIFEST.json"
-FORMAT = 1
+FORMAT = 2
+SHARED = ("licence", "source")
 # Licence and source follow from the top folder; a folder that is not named here cannot slip in unlicensed.
 FOLDERS: Mapping[str, tuple[str, str]] = {
     "newsroom": ("CC0-1.0", "written for this book"),
@@ -82,9 +83,12 @@ def write_manifest(root: Path) -> Path:
     """
     target = root / NAME
     document = manifest(root)
-    # One line for each file: short, and a diff shows what changed.
-    lines = ",\n".join(f"  {json.dumps(line, ensure_ascii=False)}" for line in document["files"])
-    text = f'{{\n "format": {document["format"]},\n "files": [\n{lines}\n ]\n}}\n'
+    # One line for each file: short, and a diff shows what changed. What all files of a folder share stands there once.
+    lines = ",\n".join(f"  {json.dumps(_own(line), ensure_ascii=False)}" for line in document["files"])
+    used = {PurePosixPath(line["path"]).parts[0] for line in document["files"]}
+    shared = {name: dict(zip(SHARED, FOLDERS[name], strict=True)) for name in FOLDERS if name in used}
+    folders = json.dumps(shared, ensure_ascii=False)
+    text = f'{{\n "format": {document["format"]},\n "folders": {folders},\n "files": [\n{lines}\n ]\n}}\n'
     target.write_text(text, encoding="utf-8", newline="\n")
     return target
 
@@ -171,13 +175,21 @@ def listed(root: Path) -> dict[str, dict[str, Any]]:
             raise DataError(
                 f"format {document['format']!r} is not known", file=target, remedy=f"This version reads {FORMAT}."
             )
-        return {line["path"]: line for line in document["files"]}
+        shared = document["folders"]
+        return {
+            line["path"]: {"counts": {}, **shared[line["path"].split("/")[0]], **line} for line in document["files"]
+        }
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"the manifest cannot be read: {error!r}",
             file=target,
             remedy="Run `python -m companion.corpora.manifest --write`.",
         ) from error
+
+
+def _own(line: Mapping[str, Any]) -> dict[str, Any]:
+    """What only this file has: without what follows from its folder, and without counts where nothing is counted."""
+    return {name: value for name, value in line.items() if name not in SHARED and value != {}}
 
 
 def _counts(path: Path, data: bytes) -> dict[str, int]:

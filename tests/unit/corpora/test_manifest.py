@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from companion.corpora.location import data_root
-from companion.corpora.manifest import FOLDERS, differences, main, manifest, verify_file, write_manifest
+from companion.corpora.manifest import FOLDERS, differences, listed, main, manifest, verify_file, write_manifest
 from companion.errors import DataError
 
 
@@ -22,12 +22,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_file_is_described(folder: Path) -> None:
-    conll, record = json.loads((folder / "MANIFEST.json").read_text())["files"]
+    conll, record = listed(folder).values()
     assert conll["path"] == "newsroom/train.conll"
     assert conll["counts"] == {"sentences": 2, "words": 3, "entities": 2}
     assert (conll["licence"], conll["bytes"], len(conll["sha256"])) == ("CC0-1.0", 28, 64)
     assert (record["path"], record["counts"]) == ("records/run.json", {})
     assert differences(folder) == []
+    # What all files of a folder share stands in the file once.
+    assert (folder / "MANIFEST.json").read_text().count("CC0-1.0") == len({"newsroom", "records"})
 
 
 def test_changes_are_noticed(folder: Path) -> None:
@@ -69,7 +71,17 @@ def test_a_file_is_verified_before_it_is_read(folder: Path) -> None:
         verify_file(folder, "newsroom/train.conll")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 9, "files": []}', '{"format": 1, "files": [1]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"format": 9, "files": []}',
+        '{"format": 2, "folders": {}, "files": [1]}',
+        '{"format": 2, "folders": {}, "files": [{"path": "x/y"}]}',
+    ],
+)
 def test_a_broken_manifest_is_named(folder: Path, text: str) -> None:
     (folder / "MANIFEST.json").write_text(text)
     with pytest.raises(DataError, match=r"MANIFEST.json"):
