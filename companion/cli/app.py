@@ -290,6 +290,7 @@ def experiments(
     name: Annotated[str | None, typer.Argument(help="Run this experiment.")] = None,
     profile: Annotated[str, typer.Option(help="fast (what a chapter runs) or full (writes the record).")] = "full",
     out: Annotated[Path | None, typer.Option(help="Where records are written; by default the book's own.")] = None,
+    cell: Annotated[str, typer.Option(help="Only the cells whose names begin so, such as newsroom-lora-200-0.")] = "",
     as_json: JSON = False,
 ) -> None:
     """List the measured experiments with what is recorded, or run one; a run continues cell by cell."""
@@ -297,7 +298,7 @@ def experiments(
 
     if name is None:
         return list_experiments(out, as_json=as_json)
-    run_experiment(name, profile, out, as_json=as_json)
+    run_experiment(name, profile, out, cell, as_json=as_json)
 
 
 def _given(**options: Any) -> dict[str, Any]:

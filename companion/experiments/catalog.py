@@ -26,6 +26,8 @@ NAMES = (
     "forensics-trial",
     "interval-coverage",
     "speed-profile",
+    "constrained-rates",
+    "constrained-methods",
 )
 
 

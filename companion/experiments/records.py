@@ -12,7 +12,9 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,19 @@ class Cell:
         return "-".join(f"{value}" for value in self.factors.values()).replace("/", "_").replace(" ", "_")
 
 
+_only: ContextVar[str] = ContextVar("only", default="")
+
+
+@contextmanager
+def only(beginning: str) -> Iterator[None]:
+    """Inside this block, experiments measure no cells but those whose names begin so."""
+    token = _only.set(beginning)
+    try:
+        yield
+    finally:
+        _only.reset(token)
+
+
 def run_cells(
     experiment: str,
     cells: Iterable[Mapping[str, str | int | float | bool]],
@@ -61,7 +76,7 @@ def run_cells(
 ) -> list[Cell]:
     """Measure every cell that has no record yet, in order, and write each as it ends; return all of them.
 
-    `measure(**factors)` gives the result. A run that is cut off loses the cell it was in and nothing else.
+    `measure(**factors)` gives the result. Inside `only(…)`, other cells are passed over. A run that is cut off loses the cell it was in and nothing else.
 
     Raises:
         RecordError: a record that is there does not follow the schema.
@@ -73,6 +88,8 @@ def run_cells(
             experiment=experiment, factors=factors, result={}, command=command, code="", environment={}, seconds=0.0
         )
         path = folder / f"{blank.name}.json"
+        if not blank.name.startswith(_only.get()):
+            continue
         if not path.is_file():
             say(f"{experiment}: {blank.name} …")
             start = time.perf_counter()

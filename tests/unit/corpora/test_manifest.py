@@ -71,17 +71,17 @@ def test_a_file_is_verified_before_it_is_read(folder: Path) -> None:
         verify_file(folder, "newsroom/train.conll")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "[]",
-        "{}",
-        '{"format": 9, "files": []}',
-        '{"format": 2, "folders": {}, "files": [1]}',
-        '{"format": 2, "folders": {}, "files": [{"path": "x/y"}]}',
-    ],
+BROKEN = (
+    "",
+    "[]",
+    "{}",
+    '{"format": 9, "files": []}',
+    '{"format": 2, "folders": {}, "files": [1]}',
+    '{"format": 2, "folders": {}, "files": [{"path": "x/y"}]}',
 )
+
+
+@pytest.mark.parametrize("text", BROKEN)
 def test_a_broken_manifest_is_named(folder: Path, text: str) -> None:
     (folder / "MANIFEST.json").write_text(text)
     with pytest.raises(DataError, match=r"MANIFEST.json"):

@@ -10,9 +10,10 @@ import pytest
 from companion.errors import CompanionError, ConfigError, RecordError
 from companion.experiments import load_record, run_cells, validate_cell, values_of
 from companion.experiments.catalog import NAMES, find
+from companion.experiments.records import only
 
-# Measured by the tests themselves: make torture.
-NO_EXPERIMENTS = {"torture"}
+# Measured by the tests themselves: make torture, make bench.
+NO_EXPERIMENTS = {"torture", "training-speed", "prediction-speed"}
 CELLS = [{"arm": arm, "seed": seed} for arm in ("left", "right") for seed in (1, 0)]
 
 
@@ -35,6 +36,18 @@ def test_a_run_that_is_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
     cells = _run(tmp_path, second)
     assert second == CELLS[2:]
     assert [dict(cell.factors) for cell in cells] == CELLS
+
+
+def test_single_cells_can_be_measured(tmp_path: Path) -> None:
+    measured: list[dict] = []
+    with only("right-"):
+        assert [cell.factors["arm"] for cell in _run(tmp_path, measured)] == ["right", "right"]
+    assert len(measured) == 2
+    with only("left-0"):
+        assert [cell.name for cell in _run(tmp_path, measured)] == ["left-0"]
+    with only("middle"):
+        assert _run(tmp_path, measured) == []
+    assert len(_run(tmp_path, measured)) == 4 == len(measured)
 
 
 def test_values_come_in_order_of_seed(tmp_path: Path) -> None:
