@@ -76,7 +76,8 @@ def run_cells(
 ) -> list[Cell]:
     """Measure every cell that has no record yet, in order, and write each as it ends; return all of them.
 
-    `measure(**factors)` gives the result. Inside `only(…)`, other cells are passed over. A run that is cut off loses the cell it was in and nothing else.
+    `measure(**factors)` gives the result. Inside `only(…)`, other cells are passed over. A run that is cut off loses
+    the cell it was in and nothing else.
 
     Raises:
         RecordError: a record that is there does not follow the schema.

@@ -25,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -229,8 +230,8 @@ def table(systems: dict[str, dict[str, Any]]) -> list[str]:
     return lines
 
 
-def write_cell(experiment: str, result: dict[str, Any], root: Path) -> None:
-    """Write a result as the record's cell of this processor, in place of an older one."""
+def write_cell(experiment: str, measure: Callable[[], dict[str, Any]], root: Path) -> None:
+    """Measure, and write the result as the record's cell of this processor, in place of an older one."""
     from companion.experiments.records import describe_environment, run_cells
 
     processor = str(describe_environment()["processor"]).split("@")[0].strip()
@@ -238,7 +239,7 @@ def write_cell(experiment: str, result: dict[str, Any], root: Path) -> None:
     name = "-".join(map(str, factors.values())).replace("/", "_").replace(" ", "_")
     (root / experiment / f"{name}.json").unlink(missing_ok=True)
     command = f"python -m tests.benchmarks.{experiment.replace('-', '_')} --record"
-    run_cells(experiment, [factors], lambda **_: result, root=root, command=command)
+    run_cells(experiment, [factors], lambda **_: measure(), root=root, command=command)
 
 
 def main() -> None:
@@ -258,13 +259,19 @@ def main() -> None:
             json.dumps(measure(options.only, options.batch_sizes[0], options.sentences, options.epochs, options.seed))
         )
         return
-    systems = compare(options)
-    print("\n".join(table(systems)))
+
+    def result() -> dict[str, Any]:
+        systems = compare(options)
+        print("\n".join(table(systems)))
+        settings = {"sentences": options.sentences, "epochs": options.epochs, "turns": options.turns}
+        return {"settings": settings, "systems": systems}
+
     if options.record:
         from companion.corpora.location import data_root
 
-        settings = {"sentences": options.sentences, "epochs": options.epochs, "turns": options.turns}
-        write_cell("training-speed", {"settings": settings, "systems": systems}, data_root() / "records")
+        write_cell("training-speed", result, data_root() / "records")
+    else:
+        result()
 
 
 if __name__ == "__main__":
