@@ -10,6 +10,7 @@ import typer
 
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program.")]
 TRAIN_HELP = "A file of your own to train on: CoNLL, CSV, or JSONL (told by its ending, or by --format)."
+BASE_HELP = "Of an adapter alone: the model folder it was trained on, where that is a local one."
 FORMAT_HELP = "auto, conll, csv, or jsonl."
 TASK_HELP = "tokens (words with tags), text (texts with labels), or auto: told by the columns."
 
@@ -223,6 +224,7 @@ def evaluate(
     repair: Annotated[bool, typer.Option(help="Repair tags that break the scheme, and count them.")] = False,
     lenient: Annotated[bool, typer.Option(help="Count ill-formed entities by conlleval's rules.")] = False,
     errors: Annotated[int, typer.Option(help="Show this many sentences of each kind of error.")] = 0,
+    base: Annotated[str | None, typer.Option(help=BASE_HELP)] = None,
     as_json: JSON = False,
 ) -> None:
     """Score a tagger by entity F1, a classifier by accuracy and macro F1: 95 % intervals, each label, the errors."""
@@ -230,7 +232,7 @@ def evaluate(
     from companion.cli.source import Source
 
     source = Source(corpus=corpus, train=data, format=format, columns=columns, scheme=scheme, repair=repair)
-    evaluate_model(folder, source, split=split.value, strict=not lenient, errors=errors, as_json=as_json)
+    evaluate_model(folder, source, base=base, split=split.value, strict=not lenient, errors=errors, as_json=as_json)
 
 
 def compare(
@@ -255,12 +257,13 @@ def predict(
     folder: Annotated[Path, typer.Argument(help="A run folder, or an exported model.")],
     text: Annotated[list[str] | None, typer.Argument(help="Texts; without any, lines of standard input.")] = None,
     file: Annotated[Path | None, typer.Option(help="Read texts from this file, one a line.")] = None,
+    base: Annotated[str | None, typer.Option(help=BASE_HELP)] = None,
     as_json: JSON = False,
 ) -> None:
     """Find entities in texts with offsets and scores, or give each its label; --json prints one object a line."""
     from companion.cli.predict import predict_texts
 
-    predict_texts(folder, text or [], file, as_json=as_json)
+    predict_texts(folder, text or [], file, base=base, as_json=as_json)
 
 
 def export(

@@ -12,6 +12,7 @@ from companion.cli.source import Source
 from companion.errors import ConfigError, DataError, ExportError, ModelError
 from companion.recipes.story import MODEL_FOLDER, add_result, read_story
 from companion.recipes.tuning_plan import data_digests
+from companion.tasks.folder import SETTINGS_FILE
 
 if TYPE_CHECKING:
     from companion.corpora.records import Corpus, Sentence
@@ -29,14 +30,16 @@ def model_folder(folder: Path) -> Path:
         ModelError: neither is there.
     """
     for candidate in (folder / MODEL_FOLDER, folder):
-        if (candidate / "config.json").is_file():
+        if any((candidate / name).is_file() for name in ("config.json", SETTINGS_FILE)):
             return candidate
     if (folder / "checkpoints").is_dir():
         raise ModelError("the run has not come to its end", file=folder, remedy="run the same train command again")
     raise ModelError("holds neither a run nor a model", file=folder, remedy="give the folder that train wrote to")
 
 
-def evaluate_model(folder: Path, source: Source, *, split: str, strict: bool, errors: int, as_json: bool) -> None:
+def evaluate_model(
+    folder: Path, source: Source, *, base: str | None, split: str, strict: bool, errors: int, as_json: bool
+) -> None:
     """Print the report of a tagger or classifier on a split of its own corpus, of another one, or on a file.
 
     What a run scores on its own corpus is also put down in the run folder and in the card of its model.
@@ -48,7 +51,7 @@ def evaluate_model(folder: Path, source: Source, *, split: str, strict: bool, er
     from companion.deployment.predictor import load
     from companion.tasks.scoring import evaluate
 
-    predictor = load(model_folder(folder))
+    predictor = load(model_folder(folder), base=base)
     task = predictor.task
     own = own_corpus(folder)
     rows = rows_for(task, source, own, split)

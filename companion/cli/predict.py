@@ -24,7 +24,7 @@ CHUNK = 2048
 """How many texts are sorted by length together: enough to waste hardly any padding."""
 
 
-def predict_texts(folder: Path, texts: list[str], file: Path | None, *, as_json: bool) -> None:
+def predict_texts(folder: Path, texts: list[str], file: Path | None, *, base: str | None, as_json: bool) -> None:
     """Print the entities (or, from a classifier, the label) of each text: for people, or one JSON object a line.
 
     Raises:
@@ -32,7 +32,7 @@ def predict_texts(folder: Path, texts: list[str], file: Path | None, *, as_json:
     """
     from companion.deployment.predictor import load
 
-    predictor = load(model_folder(folder))
+    predictor = load(model_folder(folder), base=base)
     given = _lines(file) if file is not None else iter(texts) if texts else (line.rstrip("\r\n") for line in sys.stdin)
     seen = 0
     # A file is never in memory as a whole: a million lines need no more of it than a thousand.

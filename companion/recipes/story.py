@@ -18,7 +18,9 @@ from companion.evaluation.classification import ClassificationReport
 from companion.evaluation.regression import NUMBERS, RegressionReport
 from companion.models.offline import file_digest
 from companion.recipes.tuning_plan import data_digests
+from companion.tasks.adapter_folder import WEIGHTS
 from companion.tasks.card import describe_task, write_card
+from companion.tasks.folder import adapter_of
 from companion.training.checkpoint import write_json
 from companion.training.config import TrainConfig
 
@@ -91,9 +93,11 @@ def tell(
 
 def publish(folder: Path, story: Mapping[str, Any]) -> None:
     """Write `run.json` and the card of the model in the run folder; results of the very same weights are kept."""
-    weights = file_digest(folder / MODEL_FOLDER / "model.safetensors")
+    adapter = adapter_of(folder / MODEL_FOLDER)
+    weights = file_digest(folder / MODEL_FOLDER / ("model.safetensors" if adapter is None else WEIGHTS))
     before = read_story(folder)
     kept = before.get("results", {}) if before.get("weights") == weights else {}
+    story = story if adapter is None else {**story, "adapter": adapter}
     story = {**story, "weights": weights, "results": {**kept, **story.get("results", {})}}
     write_json(folder / RUN_FILE, story)
     write_card(folder / MODEL_FOLDER, story, name=folder.resolve().name)

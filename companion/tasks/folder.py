@@ -217,7 +217,15 @@ def _open(
     adapter = adapter_of(folder) if settings else None
     if adapter is not None:
         named = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))["encoder"]
-        return adapter, load_encoder(base or str(named)), list(settings.pop("labels")), settings
+        try:
+            encoder = load_encoder(base or str(named))
+        except ModelError as error:
+            raise ModelError(
+                f"the model {base or named!r}, on which this adapter was trained, cannot be opened: {error.problem}",
+                file=folder,
+                remedy='name its folder: companion.load(folder, base="…"), or --base on the command line',
+            ) from error
+        return adapter, encoder, list(settings.pop("labels")), settings
     if base is not None:
         raise ModelError("holds a whole model, not an adapter", file=folder, remedy="leave base out")
     encoder = load_encoder(str(folder.resolve()))

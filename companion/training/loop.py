@@ -23,6 +23,7 @@ from companion.training.judgement import Evaluator, check_evaluation, evaluate_m
 from companion.training.memory import fetch, fetch_smaller
 from companion.training.optimizer import Named, schedule_factor, set_learning_rate
 from companion.training.outcome import Run
+from companion.training.parallel import connected
 from companion.training.parts import Parts, prepare
 from companion.training.pieces import rows_of
 from companion.training.progress import Progress
@@ -78,7 +79,7 @@ def train(
     """
     check_evaluation(evaluate, config or TrainConfig())
     say = undisturbed(say)
-    with closing(prepare(model, batches, objective, config or TrainConfig(), run_dir)) as parts:
+    with connected(), closing(prepare(model, batches, objective, config or TrainConfig(), run_dir)) as parts:
         config, leads = parts.settings.config, parts.processes.leads
         state, notes = resume(parts)
         for line in filter(None, (parts.settings.describe(), *notes)) if leads else ():
@@ -196,6 +197,9 @@ def _evaluate(parts: Parts, evaluate: Evaluator, state: State) -> dict[str, floa
             parts.model, evaluate, config, state.step, lambda: parts.shards is None and parts.stopping(False)
         )
     except (Exception, StopAsked) as caught:
+        if parts.shards is not None:
+            # The others wait in a pass of the split model, and not where all of them could agree.
+            raise
         met = caught
     agree(met, parts.processes, parts.settings.device)
     return parts.processes.share(values)

@@ -115,7 +115,25 @@ def _together() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise ProcessError(
-            f"another process of this run ended or cannot be reached ({str(error).splitlines()[0]})",
-            remedy="start all processes again: the run goes on from its last checkpoint",
-        ) from error
+        raise _gone(error) from error
+
+
+@contextmanager
+def connected() -> Iterator[None]:
+    """Say it in a sentence where that happens in a meeting of torch's own, such as a pass of a split model."""
+    import torch.distributed as distributed
+
+    try:
+        yield
+    except RuntimeError as error:
+        known = distributed.is_available() and isinstance(error, distributed.DistError)
+        if known or "/gloo/" in str(error):
+            raise _gone(error) from error
+        raise
+
+
+def _gone(error: RuntimeError) -> ProcessError:
+    return ProcessError(
+        f"another process of this run ended or cannot be reached ({str(error).splitlines()[0]})",
+        remedy="start all processes again: the run goes on from its last checkpoint",
+    )

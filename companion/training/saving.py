@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import CheckpointError, ConfigError, NonFiniteError
+from companion.training.agreement import agree
 from companion.training.checkpoint import Checkpoints, read_checkpoint, verify_checkpoint
 from companion.training.signals import Interrupted, Stopped, stop_error
 from companion.training.state import State, capture, contract_changes, restore, state_from_json, state_to_json
 
 if TYPE_CHECKING:
+    import torch
+
     from companion.training.optimizer import Named
     from companion.training.parallel import Processes
     from companion.training.parts import Parts
@@ -25,15 +28,18 @@ def save(parts: Parts, state: State) -> None:
     """Write a checkpoint; it and the best one are kept.
 
     Raises:
-        NonFiniteError: a weight is not a finite number; what was saved before stays the newest.
+        NonFiniteError: a weight or moment is not a finite number; what was saved before stays the newest.
+        ProcessError: that is so on another process.
     """
     model, optimizer, named = parts.gathered()
-    spoilt = _not_finite(named)
+    spoilt, met = _not_finite(named, optimizer), None
     if spoilt is not None:
-        raise NonFiniteError(
-            f"update {state.step}: the weights of {spoilt} are not finite numbers any more",
+        met = NonFiniteError(
+            f"update {state.step}: the {spoilt} are not finite numbers any more",
             remedy="lower the learning rate, or train in fp32; the last checkpoint is intact",
         )
+    # Each process has numbers of its own: one of them can be spoilt where those that would be written are not.
+    agree(met, parts.processes, parts.settings.device)
     store = parts.store
     if store is not None:
 
@@ -96,10 +102,10 @@ def resume(parts: Parts) -> tuple[State, list[str]]:
     restore(tensors, model, optimizer, named, parts.extras)
     if parts.shards is not None:
         parts.shards.scatter()
-    spoilt = _not_finite(named)
+    spoilt = _not_finite(named, optimizer)
     if spoilt is not None:
         raise CheckpointError(
-            f"the stored weights of {spoilt} are not finite numbers",
+            f"the stored {spoilt} are not finite numbers",
             file=parts.found,
             remedy=f"remove {parts.found.name}; the checkpoint before it will then be used",
         )
@@ -159,6 +165,12 @@ def _is_whole(folder: Path) -> bool:
     return True
 
 
-def _not_finite(named: Named) -> str | None:
-    """The first parameter that holds something else than finite numbers."""
-    return next((name for name, parameter in named if not parameter.detach().isfinite().all()), None)
+def _not_finite(named: Named, optimizer: torch.optim.Optimizer) -> str | None:
+    """The first weights or moments that hold something else than finite numbers."""
+    for name, parameter in named:
+        if not parameter.detach().isfinite().all():
+            return f"weights of {name}"
+        # The square of a large gradient overflows long before the gradient does; its weight would never move again.
+        if not all(moment.isfinite().all() for moment in optimizer.state.get(parameter, {}).values()):
+            return f"moments of {name}"
+    return None

@@ -55,6 +55,29 @@ def test_train_leaves_a_model_and_a_description(trained: Path) -> None:
     assert not list(trained.rglob("*.bin"))
 
 
+METHODS = ["bitfit", "adapter:4", "lora", "lora:2", "adalora:2", "prefix:2", "prompt:2"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_can_be_trained_evaluated_and_used(
+    files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], method: str
+) -> None:
+    data, out = str(files["my.conll"]), str(tmp_path / "run")
+    assert main(["train", "--train", data, "--dev", data, *_tiny(files), "--method", method, "--out", out]) == 0
+    whole = (tmp_path / "run" / "model" / "model.safetensors").is_file()
+    alone = (tmp_path / "run" / "model" / "adapter_model.safetensors").is_file()
+    assert (whole, alone) == ((False, True) if method.startswith(("adapter", "p")) else (True, False))
+    base = [] if whole else ["--base", str(files["tiny"])]
+    capsys.readouterr()
+    assert main(["evaluate", out, "--data", data, *base, "--json"]) == 0
+    assert 0 <= json.loads(capsys.readouterr().out)["entity_f1"] <= 1
+    assert main(["predict", out, "Merkel visited Rome .", *base, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["text"] == "Merkel visited Rome ."
+    if alone:
+        assert main(["predict", out, "Merkel"]) == 1
+        assert "--base" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("file", "columns"),
     [("my.csv", ["--columns", "word=token,tag=label,sentence=id"]), ("my.jsonl", [])],
@@ -154,6 +177,10 @@ def test_a_run_folder_of_other_labels_is_refused(
         (["train", "--out", "x", "--train", "missing.conll"], 1, "missing.conll"),
         (["train", "--out", "x", "--corpus", "newsroom", "--epochs", "0"], 1, "epochs"),
         (["train", "--out", "x", "--corpus", "newsroom", "--method", "half"], 1, "method"),
+        (["train", "--out", "x", "--corpus", "newsroom", "--method", "top"], 1, "top:LAYERS"),
+        (["train", "--out", "x", "--corpus", "newsroom", "--method", "lora:x"], 1, "lora:RANK"),
+        (["train", "--out", "x", "--corpus", "newsroom", "--method", "lora:0"], 1, "rank is 0"),
+        (["train", "--out", "x", "--corpus", "newsroom", "--method", "full:3"], 1, "method is 'full:3'"),
         (["train", "--out", "x", "--corpus", "newsroom", "--model", "./nothing"], 1, "nothing"),
         (["train", "--epochs", "many", "--out", "x"], 2, "--epochs"),
         (["evaluate", "nothing"], 1, "nothing"),
