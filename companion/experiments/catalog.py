@@ -28,6 +28,7 @@ NAMES = (
     "speed-profile",
     "constrained-rates",
     "constrained-methods",
+    "constrained-costs",
 )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from companion.errors import RecordError
-from companion.experiments import constrained_methods, constrained_rates, load_record
+from companion.experiments import constrained_costs, constrained_methods, constrained_rates, load_record
 from companion.experiments.constrained_systems import CORPORA, METHODS, MORE_METHODS, draw, held_out, method_of
 
 
@@ -91,3 +91,12 @@ def test_the_records_have_no_cell_outside_the_plan() -> None:
         return
     assert {tuple(cell.factors.values()) for cell in measured} <= set(planned)
     assert all(cell.result["learning_rate"] in constrained_rates.RATES for cell in measured)
+
+
+def test_costs_are_measured_in_a_process_of_their_own(tmp_path: Path) -> None:
+    [cell] = constrained_costs.run("fast", tmp_path, say=lambda line: None)
+    assert 0 < cell.result["seconds_per_update"] < 60
+    assert cell.result["memory"] > 10e6
+    # Two matrices of 8 × 384 beside each of two in six layers, the head, and what a file needs besides.
+    assert 4 * cell.result["trainable"] < cell.result["stored_bytes"] < 4 * cell.result["trainable"] + 10_000
+    assert cell.result["updates"] == 12
