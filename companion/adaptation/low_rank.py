@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 ALL_LINEAR = "all-linear"
+QUERY_AND_VALUE = (("query", "value"), ("q_lin", "v_lin"), ("q_proj", "v_proj"))
 NOT_YET = 10**9
 """How many updates AdaLoRA is told to expect before the loop knows: none of its phases ends within them."""
 
@@ -161,8 +162,10 @@ def find_targets(model: nn.Module, targets: str | Sequence[str] | None, method: 
     linear = {name: module for name, module in linear.items() if "pooler" not in name.split(".")}
     ends = sorted({name.rsplit(".", 1)[-1] for name in linear})
     if targets is None:
-        targets = USUAL.get(getattr(getattr(model, "config", None), "model_type", None), ())
-        if not targets:
+        usual = USUAL.get(getattr(getattr(model, "config", None), "model_type", None))
+        # peft knows many architectures by name; DistilBERT, for one, it does not.
+        targets = usual or next((pair for pair in QUERY_AND_VALUE if {*pair} <= {*ends}), None)
+        if targets is None:
             raise ConfigError(
                 f"{method}: the usual targets of this architecture are not known",
                 remedy=f'name them: targets="{ALL_LINEAR}", or ends of the names {", ".join(ends)}',

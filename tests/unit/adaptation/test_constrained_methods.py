@@ -354,6 +354,10 @@ def test_a_model_without_a_body_is_refused(method):
 def test_an_architecture_without_known_targets_asks_for_their_names():
     model = tagger()
     model.config.model_type = "home-made"
+    for layer in model.bert.encoder.layer:
+        own = layer.attention.self
+        own.asks, own.key, own.gives = own.query, own.key, own.value
+        del own.query, own.value
     with pytest.raises(ConfigError, match="usual targets .* are not known") as caught:
         adapt(model, LoRA(2))
     assert "key" in caught.value.remedy
@@ -389,3 +393,36 @@ def test_a_few_trained_parameters_are_given_a_larger_learning_rate():
 def test_two_evaluations_of_an_adapted_model_agree():
     model, evaluate = adapt(tiny_tagger(), LoRA(2)), TinyEvaluator()
     assert evaluate(model) == evaluate(model)
+
+
+def other(kind: str):
+    """A small model of another architecture, whose head or layers are built in another way."""
+    import transformers
+
+    sizes = {"vocab_size": 60, "max_position_embeddings": 64, "num_labels": 3}
+    bert = {**sizes, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        if kind == "distilbert":
+            config = transformers.DistilBertConfig(**sizes, dim=32, n_layers=2, n_heads=2, hidden_dim=64)
+            return transformers.DistilBertForSequenceClassification(config)
+        if kind == "electra":
+            return transformers.ElectraForTokenClassification(transformers.ElectraConfig(**bert, embedding_size=16))
+        return transformers.RobertaForSequenceClassification(transformers.RobertaConfig(**bert))
+
+
+@pytest.mark.parametrize("kind", ["roberta", "distilbert", "electra"])
+@pytest.mark.parametrize("method", [BitFit(), BottleneckAdapter(4), LoRA(2), LoRA(2, targets="all-linear")], ids=repr)
+def test_other_architectures_keep_their_whole_head(kind, method):
+    model = other(kind)
+    head = {name for name, _ in model.named_parameters() if "classifier" in name}
+    before = model.eval()(**rows(length=7)).logits
+    adapted = adapt(model, method)
+    assert torch.equal(adapted.eval()(**rows(length=7)).logits, before)
+    trained = {
+        name.removeprefix("base_model.model.").replace(".modules_to_save.default", "")
+        for name, parameter in adapted.named_parameters()
+        if parameter.requires_grad
+    }
+    assert head <= trained
+    assert len(head) == {"roberta": 4, "distilbert": 4, "electra": 2}[kind]
