@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = attach(
         "pooling": ("MeanPooledClassifier", "mean_pool", "mean_pooled"),
         "miniature": ("MiniEncoder", "mini_encoder", "save_mini", "word_tokenizer"),
         "minibert": ("MiniBert", "MiniBertForMaskedLM", "MiniBertForTokenClassification"),
+        "shared": ("SharedBody", "model_for"),
         "origin": ("exporter_of", "remember_exporter"),
     },
 )

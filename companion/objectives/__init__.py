@@ -6,9 +6,13 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "contract": ("Batch", "Objective"),
+        "anchors": ("EWC", "L2SP", "fisher_diagonal"),
+        "distillation": ("Distillation",),
         "masked_lm": ("CausalLMCrossEntropy", "MaskedLMCrossEntropy"),
+        "mixture": ("Mixture",),
         "penalty": ("Orthogonality", "Penalised"),
         "supervised": ("TokenCrossEntropy",),
+        "surgery": ("cosines", "pcgrad"),
         "targets": ("MultiLabelCrossEntropy", "SquaredError"),
     },
 )

@@ -30,6 +30,9 @@ class MaskedLMCrossEntropy(TokenCrossEntropy):
 
     def __call__(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """The summed loss; the model is called with everything in the part but the labels."""
+        from companion.models.shared import model_for
+
+        model = model_for(model, self.part)
         score = getattr(model, "score", None)
         if self.part not in batch or score is None:
             return super().__call__(model, batch)

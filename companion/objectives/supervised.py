@@ -90,9 +90,11 @@ class TokenCrossEntropy:
         """The summed loss; the model is called with everything in the part but the labels."""
         if self.part not in batch:
             return {}
+        from companion.models.shared import model_for
+
         inputs = dict(batch[self.part])
         labels = inputs.pop(LABELS)
-        return {self.term: self.from_logits(_logits(model(**inputs)), labels)}
+        return {self.term: self.from_logits(_logits(model_for(model, self.part)(**inputs)), labels)}
 
     def from_logits(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Sum over labelled positions of -log p(label); `logits` has one dimension more than `labels`, the classes."""

@@ -60,7 +60,7 @@ class MultiLabelCrossEntropy:
 
         if self.part not in batch:
             return {}
-        logits, labels = _forward(model, batch[self.part])
+        logits, labels = _forward(model, batch, self.part)
         if logits.shape != labels.shape or not bool(((labels == 0) | (labels == 1)).all()):
             raise ObjectiveError(
                 f"labels of shape {list(labels.shape)} for logits of shape {list(logits.shape)}, or not all 0 or 1",
@@ -100,7 +100,7 @@ class SquaredError:
         """The summed loss; the model is called with everything in the part but the labels."""
         if self.part not in batch:
             return {}
-        logits, labels = _forward(model, batch[self.part])
+        logits, labels = _forward(model, batch, self.part)
         if logits.shape != (len(labels), 1) or labels.dim() != 1:
             raise ObjectiveError(
                 f"labels of shape {list(labels.shape)} for logits of shape {list(logits.shape)}",
@@ -115,10 +115,12 @@ def _term(term: str, weight: float) -> Mapping[str, float]:
     return {term: weight}
 
 
-def _forward(model: nn.Module, part: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+def _forward(model: nn.Module, batch: Batch, part: str) -> tuple[Tensor, Tensor]:
     """Logits in at least fp32, and the labels."""
-    inputs = dict(part)
+    from companion.models.shared import model_for
+
+    inputs = dict(batch[part])
     labels = inputs.pop(LABELS)
-    output = model(**inputs)
+    output = model_for(model, part)(**inputs)
     logits = getattr(output, "logits", output)
     return (logits.float() if logits.dtype.itemsize < 4 else logits), labels

@@ -1,0 +1,113 @@
+"""Learning from another model's answers: the soft targets of a teacher beside the labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from companion.encoding.contract import IGNORE_INDEX
+from companion.errors import ConfigError, ObjectiveError
+from companion.objectives.contract import Batch, Objective
+from companion.objectives.supervised import LABELS
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class Distillation:
+    """An objective and, beside it, T² · KL(teacher ‖ student) of the softened answers, a term called "distillation".
+
+    It is averaged over the positions that carry a label (of a text: over texts), like the loss beside it. A teacher
+    that knows fewer labels is compared with the first classes of the student. The teacher is frozen and in evaluation
+    mode, and no part of what is trained or checkpointed.
+
+    Raises:
+        ConfigError: the weight or the temperature is outside its range.
+        ObjectiveError: the student has fewer classes than the teacher.
+
+    Follows: Hinton, Vinyals and Dean (2015), "Distilling the Knowledge in a Neural Network"; as a guard against
+    forgetting, Li and Hoiem (2018), "Learning without Forgetting".
+    Taught in: book/hybrid/continual-learning
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        teacher: nn.Module,
+        *,
+        weight: float = 1.0,
+        temperature: float = 2.0,
+        part: str = "labelled",
+        term: str = "distillation",
+    ) -> None:
+        if not math.isfinite(weight) or weight < 0:
+            raise ConfigError(f"the weight of {term!r} is {weight}", remedy="give a finite number ≥ 0")
+        if not 0 < temperature < math.inf:
+            raise ConfigError(f"temperature is {temperature}", remedy="give a positive number; 1 to 5 are usual")
+        if term in objective.weights:
+            raise ConfigError(f"the objective has a term called {term!r} already", remedy="add it once")
+        self.objective, self.part, self.term, self.temperature = objective, part, term, temperature
+        self.teacher = teacher.eval().requires_grad_(False)
+        self.weights: Mapping[str, float] = {**objective.weights, term: weight}
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.objective!r}, {type(self.teacher).__name__}, "
+            f"weight={self.weights[self.term]}, temperature={self.temperature})"
+        )
+
+    def counts(self, batch: Batch) -> dict[str, float]:
+        """What the objective counts, and the labelled positions."""
+        found = dict(self.objective.counts(batch))
+        if self.part in batch:
+            found[self.term] = float((batch[self.part][LABELS] != IGNORE_INDEX).sum())
+        return found
+
+    def __call__(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """The sums of the objective, and the summed divergence."""
+        losses = dict(self.objective(model, batch))
+        if self.part in batch:
+            losses[self.term] = self.divergence(model, batch[self.part])
+        return losses
+
+    def divergence(self, model: nn.Module, rows: Mapping[str, Tensor]) -> Tensor:
+        """T² times the sum over labelled positions of KL(teacher ‖ student)."""
+        import torch
+        from torch.nn import functional
+
+        from companion.models.shared import model_for
+
+        inputs = {name: tensor for name, tensor in rows.items() if name != LABELS}
+        labelled = rows[LABELS] != IGNORE_INDEX
+        with torch.no_grad():
+            self.teacher.to(labelled.device)
+            wanted = _chosen(self.teacher(**inputs), labelled)
+        given = _chosen(model_for(model, self.part)(**inputs), labelled)
+        if given.shape[-1] < wanted.shape[-1]:
+            raise ObjectiveError(
+                f"the teacher has {wanted.shape[-1]} classes, the student {given.shape[-1]}",
+                remedy="keep the classes of the teacher first among those of the student",
+            )
+        given = given[..., : wanted.shape[-1]]
+        return self.temperature**2 * functional.kl_div(
+            (given / self.temperature).log_softmax(-1),
+            (wanted / self.temperature).log_softmax(-1),
+            reduction="sum",
+            log_target=True,
+        )
+
+    def __getattr__(self, name: str) -> object:
+        # What an objective may have besides (parameters, a state, combine) is that of the objective inside.
+        if name == "objective":
+            raise AttributeError(name)
+        return getattr(self.objective, name)
+
+
+def _chosen(output: object, labelled: Tensor) -> Tensor:
+    """The logits of labelled positions, shape (positions, classes), in at least fp32."""
+    logits: Tensor = getattr(output, "logits", output)  # type: ignore[assignment]
+    if labelled.dim() == 2:
+        logits = logits[:, -labelled.shape[1] :]
+    logits = logits[labelled]
+    return logits.float() if logits.dtype.itemsize < 4 else logits

@@ -1,0 +1,47 @@
+"""Gradients that pull in opposite directions: their angle, and what of them may be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def pcgrad(gradients: Mapping[str, Tensor]) -> Tensor:
+    """The sum of the terms' gradients after each lost what points against another.
+
+    A term's gradient is projected onto the plane that is normal to every other one with which it has an obtuse angle,
+    one after another. The paper draws the order anew in every step; here it is that of the terms, begun one place later
+    for each of them, so that the same gradients always give the same step.
+
+    Follows: Yu et al. (2020), "Gradient Surgery for Multi-Task Learning", algorithm 1.
+    Taught in: book/hybrid/multi-task-learning
+    """
+    names = list(gradients)
+    total = None
+    for place, name in enumerate(names):
+        kept = gradients[name].clone()
+        for other in names[place + 1 :] + names[:place]:
+            against = gradients[other]
+            dot, length = kept @ against, against @ against
+            if dot < 0 and length > 0:
+                kept -= dot / length * against
+        total = kept if total is None else total + kept
+    if total is None:
+        raise ValueError("there is no gradient to merge")
+    return total
+
+
+def cosines(gradients: Mapping[str, Tensor]) -> dict[tuple[str, str], float]:
+    """The cosine of the angle between the gradients of every two terms; 0 where one of them is zero.
+
+    Taught in: book/hybrid/multi-task-learning
+    """
+    found = {}
+    for first, second in combinations(gradients, 2):
+        lengths = float(gradients[first].norm()) * float(gradients[second].norm())
+        found[first, second] = float(gradients[first] @ gradients[second]) / lengths if lengths else 0.0
+    return found
