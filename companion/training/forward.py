@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from companion.adaptation.wrapping import is_wrapped
 from companion.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def recomputed(model: nn.Module) -> Iterator[None]:
     same, but also hooks the embeddings, which the non-reentrant form does not need. Dropout draws the same masks again.
 
     Raises:
-        ConfigError: the model has no layers that look at the flag.
+        ConfigError: the model has no layers that look at the flag, or carries a prefix, which they would lose.
     """
     from torch.utils.checkpoint import checkpoint
 
@@ -54,6 +55,12 @@ def recomputed(model: nn.Module) -> Iterator[None]:
         raise ConfigError(
             f"activation_checkpointing needs layers of transformers, but {type(model).__name__} has none",
             remedy="leave activation_checkpointing at False, or call torch.utils.checkpoint in your model's forward",
+        )
+    if is_wrapped(model) and model.active_peft_config.peft_type == "PREFIX_TUNING":
+        # transformers drops the keys and values of the past wherever a layer is computed again.
+        raise ConfigError(
+            "activation_checkpointing would lose the keys and values that prefix tuning trains",
+            remedy="leave activation_checkpointing at False, or choose another method, such as LoRA",
         )
     before = [{name: layer.__dict__[name] for name in (FLAG, FUNCTION) if name in layer.__dict__} for layer in layers]
     for layer in layers:
