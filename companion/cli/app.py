@@ -107,6 +107,10 @@ def train(
     wandb: Annotated[str | None, typer.Option(help="Also log to this W&B project: offline, in the run folder.")] = None,
     language: Annotated[str | None, typer.Option(help="For the model card: the language of your texts, en.")] = None,
     licence: Annotated[str | None, typer.Option(help="For the model card: the model's licence, apache-2.0.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="hybrid: learn from unlabelled --text as well.")] = None,
+    text: Annotated[Path | None, typer.Option(help="Unlabelled text, a sentence or paragraph a line.")] = None,
+    schedule: Annotated[str, typer.Option(help="Of the hybrid recipe: joint, or sequence (text first).")] = "joint",
+    weight: Annotated[float, typer.Option(help="Of the joint schedule: λ, the weight of the text.")] = 0.5,
     as_json: JSON = False,
 ) -> None:
     """Train a tagger or a text classifier. The same command again resumes a run that was cut off, bit for bit."""
@@ -124,13 +128,24 @@ def train(
         "layer_decay": layer_decay,
     }
     ways = {"activation_checkpointing": activation_checkpointing, "compile": compile, "sharding": sharding}
+    settings = _given(**given) | ways | {"precision": precision, "device": device, "seed": seed}
+    task_options = _given(kind=kind, pooling=pooling, max_length=max_length)
+    if recipe is not None or text is not None:
+        from companion.cli.hybrid import train_hybrid
+
+        mix = {"recipe": recipe, "text": text, "schedule": schedule, "weight": weight, "method": method}
+        train_hybrid(
+            source, mix, out=out, model=model, settings=settings, task_options=task_options, batch_size=batch_size,
+            as_json=as_json,
+        )  # fmt: skip
+        return
     train_model(
         source,
         out=out,
         model=model,
         method=method,
-        settings=_given(**given) | ways | {"precision": precision, "device": device, "seed": seed},
-        task_options=_given(kind=kind, pooling=pooling, max_length=max_length),
+        settings=settings,
+        task_options=task_options,
         batch_size=batch_size,
         about=_given(language=language, licence=licence),
         tensorboard=tensorboard,
