@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from companion.cli.output import say
 from companion.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -77,12 +78,16 @@ class Source:
         return self._read(dev=self.dev, test=self.test)
 
     def load_one(self) -> Sequence[Sentence] | Sequence[Text]:
-        """The sentences or texts of the single file, all of them, unsplit.
+        """The sentences or texts of the single file, all of them, unsplit; what was repaired is said.
 
         Raises:
             DataError: the file cannot be read as asked.
         """
-        return self._read(split=False).train
+        corpus = self._read(split=False)
+        report = getattr(corpus, "report", None)
+        for kind, count in getattr(report, "repairs", {}).items():
+            say(f"repairs: {count:,} × {kind} (first: {', '.join(report.places.get(kind, ()))})")
+        return corpus.train
 
     def to_json(self) -> dict[str, Any]:
         """The same source as JSON, its paths made absolute, so that the run can be evaluated from anywhere."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from companion.adaptation.apply import adapt
 from companion.adaptation.methods import Full
 from companion.corpora.texts import TextCorpus
@@ -19,6 +21,7 @@ from companion.tasks.texts import TextTask
 from companion.tasks.tokens import TokenTask
 from companion.training.config import TrainConfig
 from companion.training.loop import train
+from companion.training.parallel import Processes
 
 if TYPE_CHECKING:
     from companion.adaptation.contract import Adaptation
@@ -146,8 +149,6 @@ def fine_tune(
     if out is None:
         return FineTuned(run=run, task=task, corpus=corpus)
     folder = Path(out)
-    # What cannot become part of a plain model (a prefix, a bottleneck) is stored beside the name of its body.
-    run.export(folder / MODEL_FOLDER, adapter_only=not is_plain(run.model))
     story = tell(
         run,
         task,
@@ -157,6 +158,13 @@ def fine_tune(
         batches={"batch_size": batch_size, "order": order},
         about=about,
     )
-    results = {} if evaluator is None else {"dev": result_of(evaluator.report(run.model))}
-    publish(folder, {**story, "origin": dict(origin or {}), "command": command, "results": results})
+
+    def leave() -> None:
+        # What cannot become part of a plain model (a prefix, a bottleneck) is stored beside the name of its body.
+        run.export(folder / MODEL_FOLDER, adapter_only=not is_plain(run.model))
+        results = {} if evaluator is None else {"dev": result_of(evaluator.report(run.model))}
+        publish(folder, {**story, "origin": dict(origin or {}), "command": command, "results": results})
+
+    # Several processes end with the same model; two that wrote it to one folder would be in each other's way.
+    Processes.join(torch.device(run.config.device)).lead(leave)
     return FineTuned(run=run, task=task, corpus=corpus, folder=folder)

@@ -96,7 +96,7 @@ def block_figure(only: str | None = None) -> Figure:
     """
     if only is not None and only not in MARKS:
         raise ConfigError(f"block_figure: only={only!r} is not drawn", remedy=f"Choose one of {', '.join(MARKS)}.")
-    drawn, axes = figure(width=6.2, height=5.2)
+    drawn, axes = figure(width=6.2, height=4.7)
     for place in (LAYER, *STACK, *(place for _, place in BOXES.values())):
         _box(axes, place)
     for said, (left, low, wide, high) in BOXES.values():

@@ -27,15 +27,17 @@ def starting_workers(loader: object) -> Iterator[None]:
     before = os.environ.get(PARALLELISM)
     if watched:
         loader.worker_init_fn = partial(_start, own)  # type: ignore[attr-defined]
-    # Without it, a tokenizer that was used before the fork warns in every worker and could wait forever in it.
-    os.environ.setdefault(PARALLELISM, "false")
+    # Whatever it was: a tokenizer that ran in several threads has none of them after the fork, and with "true" a worker
+    # waits for them forever (tokenizers 0.23; earlier versions warned as well).
+    os.environ[PARALLELISM] = "false"
     try:
         yield
     finally:
         if watched:
             loader.worker_init_fn = own  # type: ignore[attr-defined]
-        if before is None:
-            del os.environ[PARALLELISM]
+        del os.environ[PARALLELISM]
+        if before is not None:
+            os.environ[PARALLELISM] = before
 
 
 def _is_watched() -> bool:
