@@ -77,8 +77,6 @@ class JointBatches(_Parts):
 
     Raises:
         ConfigError: there is no source, or one without rows.
-
-    Taught in: book/hybrid/hybrid-fine-tuning
     """
 
     def updates(self, epoch: int) -> int:
@@ -101,7 +99,6 @@ class SampledBatches(_Parts):
         ConfigError: there is no source, one without rows, or the temperature is below 1.
 
     Follows: the temperature sampling of Raffel et al. (2020), section 3.5.2, there with 1 / T as well.
-    Taught in: book/hybrid/multi-task-learning
     """
 
     def __init__(
@@ -148,10 +145,7 @@ class SampledBatches(_Parts):
 
 
 def describe_mixture(source: JointBatches | SampledBatches, epoch: int = 0) -> dict[str, Any]:
-    """How many rows of each part an epoch has.
-
-    Taught in: book/hybrid/multi-task-learning
-    """
+    """How many rows of each part an epoch has."""
     counts = dict.fromkeys(source.sources, 0)
     for update in range(source.updates(epoch)):
         for part, rows in source.window(epoch, update).items():

@@ -18,8 +18,6 @@ class SharedBody(nn.Module):
 
     Raises:
         ModelError: there is no model, or the bodies are not built alike.
-
-    Taught in: book/hybrid/hybrid-fine-tuning
     """
 
     def __init__(self, models: Mapping[str, nn.Module]) -> None:

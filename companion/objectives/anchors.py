@@ -86,7 +86,6 @@ class L2SP(Anchored):
 
     Follows: Li, Grandvalet and Davoine (2018), "Explicit Inductive Bias for Transfer Learning with Convolutional
     Networks".
-    Taught in: book/hybrid/continual-learning
     """
 
     def __init__(self, objective: Objective, model: nn.Module, *, weight: float) -> None:
@@ -100,7 +99,6 @@ class EWC(Anchored):
         ConfigError: the weight is no number from 0 up.
 
     Follows: Kirkpatrick et al. (2017), "Overcoming catastrophic forgetting in neural networks", equation 3.
-    Taught in: book/hybrid/continual-learning
     """
 
     def __init__(self, objective: Objective, model: nn.Module, fisher: Mapping[str, Tensor], *, weight: float) -> None:
@@ -135,7 +133,6 @@ def fisher_diagonal(model: nn.Module, objective: Objective, rows: Sequence[Batch
         ObjectiveError: there is no row, or a batch holds more than one.
 
     Follows: Kirkpatrick et al. (2017); on the difference, Kunstner et al. (2019).
-    Taught in: book/hybrid/continual-learning
     """
     import torch
 

@@ -28,7 +28,6 @@ class Distillation:
 
     Follows: Hinton, Vinyals and Dean (2015), "Distilling the Knowledge in a Neural Network"; as a guard against
     forgetting, Li and Hoiem (2018), "Learning without Forgetting".
-    Taught in: book/hybrid/continual-learning
     """
 
     def __init__(

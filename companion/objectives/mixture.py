@@ -25,8 +25,6 @@ class Mixture:
 
     Raises:
         ConfigError: there is no objective, or two have a term of the same name.
-
-    Taught in: book/hybrid/hybrid-fine-tuning
     """
 
     def __init__(self, *objectives: Objective, combine: Combine | None = None) -> None:

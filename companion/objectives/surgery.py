@@ -18,7 +18,6 @@ def pcgrad(gradients: Mapping[str, Tensor]) -> Tensor:
     for each of them, so that the same gradients always give the same step.
 
     Follows: Yu et al. (2020), "Gradient Surgery for Multi-Task Learning", algorithm 1.
-    Taught in: book/hybrid/multi-task-learning
     """
     names = list(gradients)
     total = None
@@ -36,10 +35,7 @@ def pcgrad(gradients: Mapping[str, Tensor]) -> Tensor:
 
 
 def cosines(gradients: Mapping[str, Tensor]) -> dict[tuple[str, str], float]:
-    """The cosine of the angle between the gradients of every two terms; 0 where one of them is zero.
-
-    Taught in: book/hybrid/multi-task-learning
-    """
+    """The cosine of the angle between the gradients of every two terms; 0 where one of them is zero."""
     found = {}
     for first, second in combinations(gradients, 2):
         lengths = float(gradients[first].norm()) * float(gradients[second].norm())

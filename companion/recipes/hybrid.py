@@ -123,8 +123,6 @@ def hybrid_fine_tune(
     Raises:
         ConfigError: there is no such schedule, or λ is negative.
         DataError: there is no text, or the tokenizer does not know half of it.
-
-    Taught in: book/hybrid/hybrid-fine-tuning
     """
     config = config or TrainConfig()
     if schedule not in SCHEDULES:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MANIFEST = "manifest.json"
+UNFINISHED, ASIDE = "tmp", "old"
+_held: set[tuple[int, str]] = set()
+"""Process and folder of each run here: the system's lock belongs to the process, and would let a second one in."""
 LOCK = "lock"
 SCHEMA = 1
 
@@ -34,6 +37,7 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock: IO[str] | None = None
+        self._mark = (os.getpid(), str(folder.resolve()))
 
     def open(self) -> None:
         """Make the folder and keep other processes out of it until `close`, or until this process ends.
@@ -41,6 +45,12 @@ class Checkpoints:
         Raises:
             CheckpointError: the folder cannot be written, or another process is training in it.
         """
+        if self._mark in _held:
+            raise CheckpointError(
+                "another run of this process is training in this run folder",
+                file=self.folder,
+                remedy="wait until it has finished, or choose another run folder",
+            )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = (self.folder / LOCK).open("w")
@@ -52,6 +62,7 @@ class Checkpoints:
             ) from error
         try:
             _hold(self._lock)
+            _held.add(self._mark)
         except OSError as error:
             raise CheckpointError(
                 "another process is training in this run folder",
@@ -60,9 +71,10 @@ class Checkpoints:
             ) from error
 
     def close(self) -> None:
-        """Let other processes in."""
+        """Let others in."""
         if self._lock is not None:
             self._lock.close()
+            _held.discard(self._mark)
 
     def path(self, step: int) -> Path:
         """Where the checkpoint of this step lies, or will lie."""
@@ -87,14 +99,20 @@ class Checkpoints:
         from safetensors import SafetensorError
 
         target = self.path(step)
-        temporary = self.folder / f"{target.name}.tmp-{os.getpid()}"
+        temporary, aside = (self.folder / f"{target.name}.{word}-{os.getpid()}" for word in (UNFINISHED, ASIDE))
         try:
             temporary.mkdir(parents=True)
             _write_files(temporary, tensors, documents)
-            _remove(target)
+            if target.is_symlink():
+                target.unlink()
+            # A step that is saved once more must never be missing in between: `newest` knows where it lies meanwhile.
+            if target.exists():
+                target.rename(aside)
             temporary.rename(target)
             _sync(self.folder)
         except (OSError, SafetensorError) as error:
+            if aside.exists() and not target.exists():
+                aside.rename(target)
             shutil.rmtree(temporary, ignore_errors=True)
             raise CheckpointError(
                 f"the checkpoint of step {step} cannot be written: {error}",
@@ -102,6 +120,7 @@ class Checkpoints:
                 remedy="free some space or choose another run folder; the checkpoint before it is intact",
             ) from error
         verify_checkpoint(target)
+        shutil.rmtree(aside, ignore_errors=True)
         for other in self.steps():
             if other != step and other not in keep:
                 _remove(self.path(other))
@@ -116,8 +135,12 @@ class Checkpoints:
     def newest(self) -> tuple[Path | None, list[str]]:
         """The newest checkpoint that can be read, and what is wrong with newer ones; unfinished ones are removed."""
         problems = []
-        for leftover in self.folder.glob("step-*.tmp-*") if self.folder.is_dir() else []:
-            shutil.rmtree(leftover, ignore_errors=True)
+        if self.folder.is_dir():
+            for leftover in self.folder.glob(f"step-*.{UNFINISHED}-*"):
+                shutil.rmtree(leftover, ignore_errors=True)
+            for leftover in self.folder.glob(f"step-*.{ASIDE}-*"):
+                target = leftover.with_name(leftover.name.split(".")[0])
+                _remove(leftover) if target.exists() else leftover.rename(target)
         for step in reversed(self.steps()):
             try:
                 read_checkpoint(self.path(step))
@@ -240,10 +263,11 @@ def _read_json(path: Path) -> Any:
 
 
 def _remove(path: Path) -> None:
+    """Delete what is not needed any more; that some of it stays behind is no reason to end a run after a good save."""
     if path.is_symlink():
         path.unlink()
     elif path.exists():
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _hold(lock: IO[str]) -> None:
@@ -252,6 +276,7 @@ def _hold(lock: IO[str]) -> None:
         import fcntl
     except ImportError:  # on Windows, where an open file cannot be replaced by another process anyway
         return
+    # Not `flock`: a forked worker of a data loader would go on holding it after its parent was killed.
     fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 

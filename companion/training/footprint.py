@@ -59,10 +59,11 @@ class ModelShape:
             ConfigError: the architecture is neither BERT-like nor Llama-like.
         """
         kind = config.model_type
-        if kind not in ENCODERS + DECODERS or (getattr(config, "tie_word_embeddings", False) and kind in DECODERS):
+        tied = getattr(config, "tie_word_embeddings", False) and kind in DECODERS
+        if kind not in ENCODERS + DECODERS or tied or _is_odd(config):
             raise ConfigError(
                 f"the memory of a {kind!r} model is not counted here",
-                remedy=f"give one of {', '.join(ENCODERS + DECODERS)} (decoders with an output matrix of their own)",
+                remedy=f"give one of {', '.join(ENCODERS + DECODERS)} with heads and embeddings as wide as its layers",
             )
         return cls(
             name=name or kind,
@@ -108,6 +109,17 @@ class ModelShape:
     def parameters(self, labels: int = 2) -> int:
         """All parameters, without a pooler."""
         return self.matrices + self.norms + self.embeddings + self.head(labels)
+
+
+def _is_odd(config: PretrainedConfig) -> bool:
+    """Whether embeddings or heads have a width of their own (ELECTRA, some Mistral), or a decoder biases."""
+    width, heads = config.hidden_size, config.num_attention_heads
+    widths = {
+        width,
+        getattr(config, "embedding_size", width),
+        (getattr(config, "head_dim", None) or width // heads) * heads,
+    }
+    return len(widths) > 1 or any(getattr(config, name, False) for name in ("attention_bias", "mlp_bias"))
 
 
 def _decoder(name: str, layers: int, width: int, heads: int, inner: int, key_heads: int | None = None) -> ModelShape:

@@ -141,7 +141,8 @@ def check_finite(gradient: Gradient, norm: float, window: Mapping[str, list[int]
         raise NonFiniteError(
             f"update {step}: the loss is {gradient.loss:g} and the gradient's norm {norm:g}; no step was taken "
             f"({'; '.join(rows_of(window))})",
-            remedy="look at these rows, lower the learning rate, or train in fp32; the last checkpoint is intact",
+            remedy="look at these rows; the same call would stop here again. Corrected rows, a lower learning rate or "
+            "fp32 make another run, in another folder, which may begin with the weights of the last checkpoint",
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,8 @@ def train(
 
     `model` is any `nn.Module`, `batches` a `BatchSource` or any sized iterable of tensor dictionaries, `objective` any
     object with `weights`, `counts` and `__call__`. With `run_dir`, the run is checkpointed there, and the same call
-    resumes it: the result is bit for bit that of a run that was never stopped. `log(step, values)` receives every
+    resumes it: with the same versions and threads on the same kind of machine, the result is bit for bit that of a run
+    that was never stopped (a GPU needs deterministic kernels for that). `log(step, values)` receives every
     update and evaluation; `say` receives the few lines meant for people.
 
     With `run_dir`, SIGTERM, SIGHUP and the first Ctrl-C (or the stop button of a notebook) stop the run where nothing
@@ -128,7 +130,7 @@ def _take_step(parts: Parts, state: State) -> dict[str, float]:
         gradient = _gradient_at(parts, batches, state, state.scale if half else 1.0)
         parts.tables.settle()
         norm = _clip(parts.named, config.clip_norm, state.scale if half else 1.0)
-        if not half or norm < float("inf"):
+        if not half or norm < float("inf") or not isfinite(gradient.loss):
             break
         # fp16 alone: the scaled gradient left the range, so the same rows are tried again at half the scale.
         state.scale, state.overflows = state.scale / 2, state.overflows + 1
@@ -164,6 +166,8 @@ def _gradient_at(parts: Parts, batches: list[Batch], state: State, scale: float)
             )
         except PieceTooLarge as shortage:
             failed = shortage.index
+            # The traceback holds the frame that holds the graph of the piece.
+            shortage.with_traceback(None)
         except ObjectiveError as error:
             rows = "; ".join(rows_of(parts.source.window(state.epoch, state.update)))
             raise ObjectiveError(f"update {state.step + 1}, {rows}: {error.problem}", remedy=error.remedy) from error

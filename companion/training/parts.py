@@ -97,6 +97,26 @@ def prepare(
     settings = resolve(config, model)
     processes = Processes.join(settings.device)
     store, found, problems = open_store(run_dir, batches, processes)
+    try:
+        return _assemble(model, batches, objective, config, settings, processes, store, found, problems)
+    except BaseException:
+        # Whoever mends what was wrong and calls again, in the same notebook, must not find the folder locked.
+        if store is not None:
+            store.close()
+        raise
+
+
+def _assemble(
+    model: nn.Module,
+    batches: BatchSource | Iterable[Mapping[str, Any]],
+    objective: Objective,
+    config: TrainConfig,
+    settings: Resolved,
+    processes: Processes,
+    store: Checkpoints | None,
+    found: Path | None,
+    problems: list[str],
+) -> Parts:
     if found is not None:
         # A run that moved to a machine with other abilities keeps the precision it was started with.
         started = read_run(found)[1][CONTRACT].get("precision")

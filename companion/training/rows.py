@@ -2,7 +2,8 @@
 
 A batch of a few hundred word pieces looks up a few hundred of 30,000 rows, yet autograd answers with a whole table: for
 the offline encoder 47 MB of zeros are written, page by page, for every micro-batch. PyTorch's own `sparse=True` gives
-rows instead; they are written into one table that stays, and only they are cleared again. The numbers are the same.
+rows instead; they are written into one table that stays, and only they are cleared again. The numbers are the same to
+rounding: rows that were looked up more than once are added in another order.
 """
 
 from __future__ import annotations

@@ -36,7 +36,8 @@ def save(parts: Parts, state: State) -> None:
     if spoilt is not None:
         met = NonFiniteError(
             f"update {state.step}: the {spoilt} are not finite numbers any more",
-            remedy="lower the learning rate, or train in fp32; the last checkpoint is intact",
+            remedy="the last checkpoint is intact, but the same call would stop here again; a lower learning rate or "
+            "fp32 makes another run, in another folder",
         )
     # Each process has numbers of its own: one of them can be spoilt where those that would be written are not.
     agree(met, parts.processes, parts.settings.device)

@@ -1,4 +1,7 @@
-"""A model that outgrows one device: weights, gradients and moments split over processes by torch's `fully_shard`.
+"""Weights, gradients and moments split over processes by torch's `fully_shard`.
+
+This is the mechanism for models that outgrow a device, and not yet the saving: the whole model still stands on every
+device beside its share, and from the first checkpoint on so do the whole moments.
 
 The model that the caller gave stays as it is and where it is; a copy of it is split, trained and evaluated. Each pass
 of the copy is a meeting of all processes, in which they collect one layer after another. So all of them must run

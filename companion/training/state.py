@@ -48,7 +48,7 @@ class State:
     empty_terms: dict[str, int] = field(default_factory=dict)
     """How often each term of the objective had nothing to count."""
     overflows: int = 0
-    """fp16 updates skipped because the scaled gradient overflowed."""
+    """How often an fp16 gradient overflowed and its rows were tried again at half the scale."""
     scale: float = 65536.0
     """The fp16 loss scale."""
     piece_budget: int | None = None

@@ -242,3 +242,34 @@ def test_other_architectures_are_refused() -> None:
     for config in (GPT2Config(), LlamaConfig(tie_word_embeddings=True)):
         with pytest.raises(ConfigError, match="not counted here"):
             ModelShape.of(config)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "ElectraConfig"},
+        {"kind": "MistralConfig", "hidden_size": 5120, "num_attention_heads": 32, "head_dim": 128},
+        {"kind": "LlamaConfig", "attention_bias": True},
+        {"kind": "LlamaConfig", "mlp_bias": True},
+    ],
+)
+def test_a_shape_that_would_be_counted_wrongly_is_refused(change):
+    import transformers
+
+    change = dict(change)
+    config = getattr(transformers, change.pop("kind"))(**change)
+    with pytest.raises(ConfigError, match="is not counted here"):
+        ModelShape.of(config)
+
+
+def test_a_llama_of_the_default_shape_is_counted_to_the_parameter():
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    with torch.device("meta"):
+        real = LlamaForCausalLM(LlamaConfig())
+    assert (
+        sum(tensor.numel() for tensor in real.parameters())
+        == ModelShape.of(LlamaConfig()).parameters()
+        == 6_738_415_616
+    )
