@@ -59,7 +59,7 @@ class ModelShape:
             ConfigError: the architecture is neither BERT-like nor Llama-like.
         """
         kind = config.model_type
-        tied = getattr(config, "tie_word_embeddings", False) and kind in DECODERS
+        tied = kind in DECODERS and getattr(config, "tie_word_embeddings", False)
         if kind not in ENCODERS + DECODERS or tied or _is_odd(config):
             raise ConfigError(
                 f"the memory of a {kind!r} model is not counted here",
@@ -113,13 +113,10 @@ class ModelShape:
 
 def _is_odd(config: PretrainedConfig) -> bool:
     """Whether embeddings or heads have a width of their own (ELECTRA, some Mistral), or a decoder biases."""
-    width, heads = config.hidden_size, config.num_attention_heads
-    widths = {
-        width,
-        getattr(config, "embedding_size", width),
-        (getattr(config, "head_dim", None) or width // heads) * heads,
-    }
-    return len(widths) > 1 or any(getattr(config, name, False) for name in ("attention_bias", "mlp_bias"))
+    heads = config.num_attention_heads
+    head = getattr(config, "head_dim", None) or config.hidden_size // heads
+    biases = getattr(config, "attention_bias", False) or getattr(config, "mlp_bias", False)
+    return biases or {head * heads, getattr(config, "embedding_size", config.hidden_size)} != {config.hidden_size}
 
 
 def _decoder(name: str, layers: int, width: int, heads: int, inner: int, key_heads: int | None = None) -> ModelShape:
@@ -244,7 +241,7 @@ def estimate_memory(
     for name, value, known in (("method", method, METHODS), ("precision", precision, ("fp32", "bf16"))):
         if value not in known:
             raise ConfigError(f"{name} is {value!r}", remedy=f"choose one of {', '.join(known)}")
-    frozen, half = method != "full", 2 if precision == "bf16" else 4
+    frozen, half = method != "full", {"bf16": 2, "fp32": 4}[precision]
     # LoRA's two thin matrices beside the query (square) and the value (width to key width).
     thin = shape.layers * rank * (3 * shape.width + shape.key_width)
     own_head = 0 if shape.decoder else shape.head(labels)
@@ -258,12 +255,10 @@ def estimate_memory(
         weights = round(FOUR_BIT * shape.matrices) + half * (everything - own_head - shape.matrices)
     cast = (trained if frozen else shape.matrices + shape.head(labels)) if precision == "bf16" else 0
     pieces = rows * length
-    layer = pieces * _kept_by_block(
-        shape, length, half=half, rank=rank if frozen else 0, dropout=dropout, fused=fused_attention
-    )
+    kept = {"half": half, "rank": rank if frozen else 0, "dropout": dropout, "fused": fused_attention}
+    layer = pieces * _kept_by_block(shape, length, **kept)
     edges = pieces * _kept_by_edges(shape, half=half, frozen=frozen, dropout=dropout, labels=labels)
-    inputs = pieces * 4 * shape.width
-    blocks = shape.layers * inputs + layer if activation_checkpointing else shape.layers * layer
+    blocks = shape.layers * 4 * pieces * shape.width + layer if activation_checkpointing else shape.layers * layer
     return MemoryLedger(
         trained=trained,
         weights=weights,
@@ -292,8 +287,8 @@ def _kept_by_block(shape: ModelShape, length: int, *, half: int, rank: int, drop
     inner = ((4 if shape.decoder else 2) - frozen) * shape.inner
     # Norms compute in fp32: their input, statistics, and in RMSNorm's case also what its scale is multiplied with.
     norms = 2 * width * (2 if shape.decoder and not frozen else 1) + (2 if shape.decoder else 4)
-    log_sums = shape.heads if fused else 0
-    return half * (linear_inputs + width + keys_and_values + result + tables + masks + inner) + 4 * (norms + log_sums)
+    norms += shape.heads if fused else 0
+    return half * (linear_inputs + width + keys_and_values + result + tables + masks + inner) + 4 * norms
 
 
 def _kept_by_edges(shape: ModelShape, *, half: int, frozen: bool, dropout: bool, labels: int) -> int:
