@@ -65,10 +65,23 @@ MUTANTS = {
         file=f"{TRAINING}/checkpoint.py",
         changes=(
             ("\ndef _write_files(", MANIFEST_FIRST),
-            ('temporary = self.folder / f"{target.name}.tmp-{os.getpid()}"', "temporary = target"),
-            ("            _remove(target)\n            temporary.rename(target)\n", ""),
+            (
+                "temporary, aside = (self.folder / "
+                'f"{target.name}.{word}-{os.getpid()}" for word in (UNFINISHED, ASIDE))',
+                'temporary, aside = target, self.folder / "aside"',
+            ),
+            (
+                "            if target.exists():\n                target.rename(aside)\n"
+                "            temporary.rename(target)\n",
+                "",
+            ),
         ),
         tests=("tests/faults/test_kill.py::test_a_kill_at_every_step_of_a_save", "tests/faults/test_stress.py"),
+    ),
+    "a step saved again is deleted first": Mutant(
+        file=f"{TRAINING}/checkpoint.py",
+        changes=(("                target.rename(aside)\n", "                shutil.rmtree(target)\n"),),
+        tests=("tests/faults/test_saved_twice.py::test_a_kill_at_any_rename_leaves_a_checkpoint",),
     ),
     "columns cut to the shortest row": Mutant(
         file="companion/corpora/conll.py",

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -379,6 +380,17 @@ def strange_signal(number: int, target: int) -> None:
     subprocess.run(["kill", f"-{number}", "--", str(target)], check=True, start_new_session=True)
 
 
+def wait_until_taken(target: int) -> None:
+    """Wait until no signal is pending: two of the same number that meet are one, and the second sender is forgotten."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        status = Path(f"/proc/{target}/status").read_text(encoding="utf-8")
+        if all(int(line.split()[1], 16) == 0 for line in status.splitlines() if line.startswith(("SigPnd", "ShdPnd"))):
+            return
+        time.sleep(0.01)
+    raise TimeoutError("a signal is still pending after a minute")
+
+
 def be_a_worker(ready: Any, questions: Any) -> None:
     from companion.training.workers import _start
 
@@ -401,8 +413,11 @@ def talk_to_a_worker() -> tuple[list[str], int]:
         strange_signal(number, worker.pid)
         asking.send(f"alive after {number.name}")
         heard.append(answers.recv())
+        wait_until_taken(worker.pid)
     worker.terminate()
     worker.join(60)
+    # What is not gone by now would be waited for without end when this process ends.
+    worker.kill()
     return heard, worker.exitcode
 
 
