@@ -13,7 +13,7 @@ from companion.randomness import torch_stream
 
 PLACES = ("both", "feed-forward")
 OUTPUTS = {
-    "attention": ("attention.output.dense", "attention.out_lin", "attention.o_proj"),
+    "attention": ("attention.output.dense", "attention.out_lin", "self_attn.o_proj"),
     "feed-forward": ("output.dense", "ffn.lin2", "mlp.down_proj"),
 }
 """Where the layers of BERT, DistilBERT and Llama project back to the width of the model."""
@@ -47,7 +47,8 @@ class BottleneckAdapter:
     The bottlenecks stand inside the model, as `adapter` of the linear layer behind which they act, so that the names of
     the body's own weights do not change.
 
-    Follows: Houlsby et al. (2019) with `after="both"`, Pfeiffer et al. (2021) with `after="feed-forward"`.
+    Follows: Houlsby et al. (2019), without training the normalisations; `after="feed-forward"` keeps one adapter a
+    layer as Pfeiffer et al. (2021) do, but before the sum.
     Taught in: book/constraints/freezing-and-adapters
     """
 

@@ -1,6 +1,6 @@
 """What each method costs: seconds an update, memory above that after imports, and the bytes of what it stores.
 
-Every method trains on the same 320 sentences of Newsroom for forty updates of sixteen rows, in a process of its own,
+Every method trains on the same 320 sentences of Newsroom for forty updates of eight rows, in a process of its own,
 one after another; the time is the median of the last thirty. Memory is the highest resident size above that before the
 model was trained.
 

@@ -28,9 +28,9 @@ from companion.experiments.constrained_systems import (
 from companion.experiments.records import Cell, run_cells
 
 NAME = "constrained-methods"
-UPDATES = {50: 50, 200: 80, 800: 120}
-"""Labels and updates of sixteen rows."""
-MIDDLE, ALL_UPDATES = 200, 240
+UPDATES = {50: 100, 200: 160, 800: 240}
+"""Labels and updates of eight rows."""
+MIDDLE, ALL_UPDATES = 200, 400
 EVERYTHING = {"newsroom": 1329, "wnut17": 3394, "banking77": 9003}
 """All labels of each corpus, so that the cells can be named without reading them."""
 ALL_METHODS = ("full", "lora", "bitfit")
@@ -61,6 +61,6 @@ def plan() -> list[dict[str, str | int]]:
 def measure(*, corpus: str, method: str, labels: int, seed: int, full: bool) -> dict[str, Any]:
     """One method on one draw, scored on test."""
     updates = UPDATES.get(labels, ALL_UPDATES) if full else 2
-    rate = best_rate(corpus, method) if full else RATES[1]
+    rate = best_rate(corpus, method) if full else RATES[2]
     tried = fit(corpus, method, draw(corpus, labels, seed), rate=rate, updates=updates, seed=seed)
     return {**score(tried, held_out(corpus, "test", MOST_TEST if full else 20)), **facts(tried)}

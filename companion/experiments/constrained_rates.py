@@ -1,6 +1,6 @@
 """Which learning rate each method wants: one grid for all, one seed, 200 labels, judged on dev.
 
-Every method of `constrained-methods` on every corpus with four learning rates; the best on dev is what
+Every method of `constrained-methods` on every corpus with five learning rates; the best on dev is what
 `constrained-methods` uses.
 
 Taught in: book/constraints/lora
@@ -26,8 +26,8 @@ from companion.experiments.constrained_systems import (
 from companion.experiments.records import Cell, load_record, run_cells
 
 NAME = "constrained-rates"
-RATES = (2e-4, 1e-3, 5e-3, 2e-2)
-LABELS, UPDATES, SEED = 200, 80, 0
+RATES = (2e-4, 5e-4, 2e-3, 5e-3, 2e-2)
+LABELS, UPDATES, SEED = 200, 160, 0
 MOST_DEV = 300
 
 
@@ -38,7 +38,7 @@ def run(profile: str = "fast", root: Path = Path("records"), say: Callable[[str]
         {"corpus": corpus, "method": method, "rate": rate}
         for corpus in (CORPORA if full else CORPORA[:1])
         for method in ((*METHODS, *MORE_METHODS) if full else ("lora",))
-        for rate in (RATES if full else RATES[1:2])
+        for rate in (RATES if full else RATES[2:3])
     ]
     command = f"companion experiments {NAME} --profile {profile}"
     return run_cells(NAME, cells, lambda **factors: measure(full=full, **factors), root=root, command=command, say=say)

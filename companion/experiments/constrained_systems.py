@@ -1,6 +1,6 @@
 """One run of one method on one draw of labels: what the experiments on constrained fine-tuning compare.
 
-Every method gets the same encoder with the same first head, the same rows, the same number of updates of sixteen rows,
+Every method gets the same encoder with the same first head, the same rows, the same number of updates of eight rows,
 a tenth of them warm-up, and the learning rate that was best for it on dev (`constrained-rates`).
 
 Taught in: book/constraints/lora
@@ -31,7 +31,7 @@ CORPORA = ("newsroom", "wnut17", "banking77")
 METHODS = ("full", "top-2", "head", "bitfit", "adapter", "lora", "prefix")
 MORE_METHODS = ("adalora", "prompt")
 """At one size only: they need more updates than the others to show what they can do."""
-BATCH, WARMUP = 16, 0.1
+BATCH, WARMUP = 8, 0.1
 MOST_TEST = 1000
 """Rows of test that are scored: a seeded choice where there are more."""
 LONGEST = 128

@@ -56,14 +56,14 @@ class Penalised:
 class Orthogonality(Penalised):
     """AdaLoRA's regulariser: how far, on average, P and Q are from having orthonormal columns and rows.
 
-    It is the mean over all P and Q of the Frobenius norm of PᵀP − I and QQᵀ − I: only then are the entries of Λ
-    something like singular values, and may be compared. (`peft` adds it only to a loss that the model itself computes.)
+    It is the mean over all P and Q of the Frobenius norm of PᵀP − I and QQᵀ − I: only where these are small are the
+    entries of Λ something like singular values. (`peft` adds it only to a loss that the model itself computes.)
 
     Raises:
         ConfigError: the weight is no number from 0 up.
         ObjectiveError: the model carries no AdaLoRA.
 
-    Follows: Zhang et al. (2023), equation 4; `peft` for the mean.
+    Follows: Zhang et al. (2023), equation 4; `peft` for the mean, and for the norm without the square.
     Taught in: book/constraints/lora
     """
 

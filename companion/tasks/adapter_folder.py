@@ -191,7 +191,9 @@ def _fill(model: nn.Module, tensors: dict[str, Tensor], pattern: dict[str, list[
         except (RuntimeError, KeyError, ValueError, AttributeError, IndexError) as error:
             return str(error).splitlines()[0]
         stored, _ = trained_tensors(model)
-        changed = [name for name in tensors if name not in stored or stored[name].shape != tensors[name].shape]
+        if set(stored) != set(tensors):
+            return f"{sorted(set(stored) ^ set(tensors))[0]} is missing or too much"
+        changed = [name for name in tensors if stored[name].shape != tensors[name].shape]
         return f"{sorted(changed)[0]} has another size" if changed else ""
     own = {name: tensor for name, tensor in model.named_parameters() if tensor.requires_grad}
     if set(own) != set(tensors):

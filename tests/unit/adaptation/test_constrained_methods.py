@@ -426,3 +426,13 @@ def test_other_architectures_keep_their_whole_head(kind, method):
     }
     assert head <= trained
     assert len(head) == {"roberta": 4, "distilbert": 4, "electra": 2}[kind]
+
+
+@pytest.mark.parametrize("after", ["both", "feed-forward"])
+def test_bottlenecks_fit_a_llama(after):
+    from transformers import LlamaConfig, LlamaForSequenceClassification
+
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    model = LlamaForSequenceClassification(LlamaConfig(vocab_size=60, num_labels=3, pad_token_id=0, **sizes))
+    count = added(adapt(model, BottleneckAdapter(4, after=after)))
+    assert count == (2 if after == "both" else 1) * 2 * (2 * 32 * 4 + 4 + 32)

@@ -250,6 +250,15 @@ DAMAGES = (
 )
 
 
+@pytest.mark.parametrize("what", ["a tensor is missing", "a tensor too many", "another size", "no safetensors"])
+def test_a_damaged_adapter_with_ranks_of_its_own_is_refused(task, tmp_path, what):
+    folder = tune(task, AdaLoRA(2, 4), make_sentences(16)).export(tmp_path / "adapter", adapter_only=True)
+    damage(folder, what)
+    with pytest.raises(ModelError) as caught:
+        companion.load(folder, base=task.encoder.location)
+    assert caught.value.remedy
+
+
 @pytest.mark.parametrize("what", DAMAGES)
 def test_a_damaged_adapter_is_refused(task, tmp_path, what):
     folder = tune(task, LoRA(2), make_sentences(16)).export(tmp_path / "adapter", adapter_only=True)
