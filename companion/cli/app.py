@@ -109,12 +109,13 @@ def predict(
 def export(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     folder: Annotated[Path, typer.Argument(help="Where the plain transformers folder is written.")],
+    base: Annotated[str | None, typer.Option(help=BASE_HELP)] = None,
     as_json: JSON = False,
 ) -> None:
     """Write a run's best model as a plain transformers folder."""
     from companion.cli.predict import export_model
 
-    export_model(run, folder, as_json=as_json)
+    export_model(run, folder, base=base, as_json=as_json)
 
 
 def audit(

@@ -21,6 +21,7 @@ def train_hybrid(
     source: Source,
     mix: dict[str, Any],
     *,
+    unused: dict[str, Any],
     out: Path,
     model: str,
     settings: dict[str, Any],
@@ -41,8 +42,11 @@ def train_hybrid(
         raise ConfigError(f"recipe is {mix['recipe']!r}", remedy="choose hybrid, and give it --text")
     if mix["text"] is None:
         raise ConfigError("the hybrid recipe has no text", remedy="name a file with --text, a sentence a line")
-    if mix["method"] != "full":
-        raise ConfigError("the hybrid recipe trains everything", remedy="leave --method out")
+    for name in unused:
+        raise ConfigError(
+            f"the hybrid recipe, which trains everything and writes no log or story, has no use for --{name}",
+            remedy=f"leave --{name} out",
+        )
     texts = [line for line in split_lines(read_text(mix["text"])) if line.strip()]
     if not texts:
         raise DataError("there is no text", file=mix["text"], remedy="give a file with a sentence or paragraph a line")

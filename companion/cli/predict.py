@@ -16,6 +16,7 @@ from companion.cli.output import emit, plain, table
 from companion.errors import DataError, ExportError
 from companion.recipes.story import read_story
 from companion.tasks.card import write_card
+from companion.tasks.folder import opens_with_pipeline
 
 if TYPE_CHECKING:
     from companion.deployment.predictor import TextPredictor
@@ -71,7 +72,7 @@ def _print_labels(predictor: TextPredictor, texts: list[str], *, as_json: bool) 
         print()
 
 
-def export_model(run: Path, folder: Path, *, as_json: bool) -> None:
+def export_model(run: Path, folder: Path, *, base: str | None, as_json: bool) -> None:
     """Copy a run's exported model to a folder of its own, after opening it once.
 
     Raises:
@@ -80,7 +81,7 @@ def export_model(run: Path, folder: Path, *, as_json: bool) -> None:
     from companion.deployment.predictor import load
 
     source = model_folder(run)
-    predictor = load(source)
+    predictor = load(source, base=base)
     if folder.exists() and any(folder.iterdir()):
         raise ExportError("is not empty", file=folder, remedy="name a new folder")
     try:
@@ -90,8 +91,8 @@ def export_model(run: Path, folder: Path, *, as_json: bool) -> None:
     except OSError as error:
         raise ExportError(f"cannot be written: {error}", file=folder, remedy="choose another folder") from error
     pipeline = {"tokens": "token-classification", "texts": "text-classification"}[predictor.task.name]
-    pooled = getattr(predictor.task.settings, "pooling", None) == "mean"
-    usage = f'companion.load("{folder}")' if pooled else f'transformers.pipeline("{pipeline}", "{folder}")'
+    piped = opens_with_pipeline(predictor.task, folder)
+    usage = f'transformers.pipeline("{pipeline}", "{folder}")' if piped else f'companion.load("{folder}")'
     text = f"{folder}: open it with {usage}"
     emit({"folder": str(folder), "labels": list(predictor.labels)}, text, as_json=as_json)
 

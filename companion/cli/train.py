@@ -44,7 +44,7 @@ def train_model(
         CompanionError: whatever is asked for cannot be done; nothing is left half written.
     """
     from companion.recipes.supervised import MODEL_FOLDER, fine_tune
-    from companion.tasks.folder import adapter_of
+    from companion.tasks.folder import opens_with_pipeline
     from companion.training.config import TrainConfig
 
     config = TrainConfig(**settings)
@@ -81,7 +81,7 @@ def train_model(
         "notes": list(run.notes),
     }
     best = "no dev split, so the last weights" if run.best_value is None else _score(metric, run.best_value)
-    piped = getattr(tuned.task.settings, "pooling", "cls") == "cls" and adapter_of(folder) is None
+    piped = opens_with_pipeline(tuned.task, folder)
     lines = [
         f"{run.steps} updates; {best}{f' at update {run.best_step}' if run.best_step else ''}",
         *run.notes,

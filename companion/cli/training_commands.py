@@ -87,11 +87,18 @@ def train(
     if recipe is not None or text is not None:
         from companion.cli.hybrid import train_hybrid
 
-        mix = {"recipe": recipe, "text": text, "schedule": schedule, "weight": weight, "method": method}
         train_hybrid(
-            source, mix, out=out, model=model, settings=settings, task_options=task_options, batch_size=batch_size,
+            source,
+            {"recipe": recipe, "text": text, "schedule": schedule, "weight": weight},
+            unused=_given(tensorboard=tensorboard, wandb=wandb, language=language, licence=licence)
+            | ({} if method == "full" else {"method": method}),
+            out=out,
+            model=model,
+            settings=settings,
+            task_options=task_options,
+            batch_size=batch_size,
             as_json=as_json,
-        )  # fmt: skip
+        )
         return
     train_model(
         source,

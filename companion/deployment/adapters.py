@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from companion.adaptation.wrapping import is_wrapped
 from companion.deployment.predictor import Predictor, TextPredictor, load
 from companion.errors import ConfigError, ModelError
 from companion.models.encoder import OFFLINE, load_encoder
@@ -52,7 +53,7 @@ class AdapterSet:
         predictor = load(folder, base=self._base)
         for key, parameter in _body_parameters(predictor.model):
             shared = self._shared.setdefault(key, parameter.data)
-            if shared is not parameter.data and _equal(shared, parameter.data):
+            if shared.shape == parameter.shape and shared.equal(parameter.data):
                 parameter.data = shared
         self._predictors[name] = predictor
         return predictor
@@ -81,13 +82,5 @@ class AdapterSet:
 
 def _body_parameters(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
     """The parameters by the names that they have in every model of the same body, wrapped or not."""
-    from companion.adaptation.wrapping import is_wrapped
-
     inner = model.get_base_model() if is_wrapped(model) else model
     return [(name.replace(".base_layer.", "."), parameter) for name, parameter in inner.base_model.named_parameters()]
-
-
-def _equal(first: Tensor, second: Tensor) -> bool:
-    import torch
-
-    return first.shape == second.shape and torch.equal(first, second)

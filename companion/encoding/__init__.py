@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = attach(
         "contract": ("IGNORE_INDEX", "BatchSource"),
         "ledger": ("Ledger",),
         "masking": ("MaskedBatches", "Masking", "mask_row"),
-        "mixing": ("JointBatches", "SampledBatches", "describe_mixture"),
+        "mixing": ("JointBatches", "SampledBatches"),
         "source": ("RowBatches", "TextBatches", "TokenBatches", "pad"),
         "windows": ("Window", "reassemble"),
     },

@@ -6,7 +6,7 @@ import copy
 import hashlib
 import random
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from companion.encoding.contract import BatchSource
 from companion.errors import ConfigError
@@ -26,6 +26,8 @@ class _Parts:
             if source.updates(0) < 1:
                 raise ConfigError(f"the part {name!r} has no update", remedy="give it some rows, or leave it out")
         self.sources = dict(sources)
+        # What each source itself calls its part; asking for it later would make a source plan its first epoch again.
+        self._inside = {name: next(iter(source.window(0, 0))) for name, source in sources.items()}
 
     def with_seed(self, seed: int) -> Self:
         """The same sources, each in the order of the run's seed unless it has one of its own."""
@@ -39,11 +41,11 @@ class _Parts:
     def length(self, part: str, row: int) -> int:
         """How many word pieces a row has; 1 where its source does not say."""
         source = self.sources[part]
-        return source.length(self._inside(part), row) if hasattr(source, "length") else 1
+        return source.length(self._inside[part], row) if hasattr(source, "length") else 1
 
     def collate(self, part: str, ids: Sequence[int]) -> Mapping[str, Tensor]:
         """These rows of one part as its own source makes them."""
-        return self.sources[part].collate(self._inside(part), ids)
+        return self.sources[part].collate(self._inside[part], ids)
 
     def fingerprint(self) -> str:
         """A digest of all sources and of how they are mixed."""
@@ -54,10 +56,6 @@ class _Parts:
 
     def _settings(self) -> str:
         return type(self).__name__
-
-    def _inside(self, part: str) -> str:
-        """What the source itself calls the part."""
-        return next(iter(self.sources[part].window(0, 0)))
 
     def _rows(self, part: str, number: int) -> list[int]:
         """The rows of the `number`-th update that a source gives, epoch after epoch."""
@@ -142,12 +140,3 @@ class SampledBatches(_Parts):
 
     def _settings(self) -> str:
         return f"{type(self).__name__} {self.temperature} {self.seed}"
-
-
-def describe_mixture(source: JointBatches | SampledBatches, epoch: int = 0) -> dict[str, Any]:
-    """How many rows of each part an epoch has."""
-    counts = dict.fromkeys(source.sources, 0)
-    for update in range(source.updates(epoch)):
-        for part, rows in source.window(epoch, update).items():
-            counts[part] += len(rows)
-    return counts

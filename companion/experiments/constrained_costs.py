@@ -54,6 +54,7 @@ def cost_of(method: str, updates: int) -> dict[str, Any]:
     from statistics import median
 
     from companion.adaptation.apply import adapt, count_trainable
+    from companion.experiments.process_memory import highest_resident, resident
     from companion.objectives.penalty import Orthogonality
     from companion.training.config import TrainConfig
     from companion.training.loop import train
@@ -61,7 +62,7 @@ def cost_of(method: str, updates: int) -> dict[str, Any]:
     task = task_of("newsroom")
     model = adapt(task.model(seed=0), method_of(method))
     source = task.batches(draw("newsroom", SENTENCES, 0), batch_size=BATCH, seed=0)
-    before, marks = _resident(), [time.perf_counter()]
+    before, marks = resident(), [time.perf_counter()]
     run = train(
         model,
         source,
@@ -70,7 +71,7 @@ def cost_of(method: str, updates: int) -> dict[str, Any]:
         log=lambda step, values: marks.append(time.perf_counter()),
         say=lambda line: None,
     )
-    peak = _peak()
+    peak = highest_resident()
     times = [after - start for start, after in pairwise(marks)][SKIPPED:]
     with tempfile.TemporaryDirectory() as folder:
         alone = method != "full"
@@ -84,18 +85,6 @@ def cost_of(method: str, updates: int) -> dict[str, Any]:
         "precision_of_arithmetic": run.config.precision,
         "updates": run.steps,
     }
-
-
-def _resident() -> int:
-    import resource
-
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-
-
-def _peak() -> int:
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":

@@ -10,12 +10,13 @@ from companion.encoding.contract import IGNORE_INDEX
 from companion.errors import ConfigError, ObjectiveError
 from companion.objectives.contract import Batch, Objective
 from companion.objectives.supervised import LABELS
+from companion.objectives.terms import OneMore
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-class Distillation:
+class Distillation(OneMore):
     """An objective and, beside it, T² · KL(teacher ‖ student) of the softened answers, a term called "distillation".
 
     It is averaged over the positions that carry a label (of a text: over texts), like the loss beside it. A teacher
@@ -40,15 +41,11 @@ class Distillation:
         part: str = "labelled",
         term: str = "distillation",
     ) -> None:
-        if not math.isfinite(weight) or weight < 0:
-            raise ConfigError(f"the weight of {term!r} is {weight}", remedy="give a finite number ≥ 0")
+        super().__init__(objective, term=term, weight=weight)
         if not 0 < temperature < math.inf:
             raise ConfigError(f"temperature is {temperature}", remedy="give a positive number; 1 to 5 are usual")
-        if term in objective.weights:
-            raise ConfigError(f"the objective has a term called {term!r} already", remedy="add it once")
-        self.objective, self.part, self.term, self.temperature = objective, part, term, temperature
+        self.part, self.temperature = part, temperature
         self.teacher = teacher.eval().requires_grad_(False)
-        self.weights: Mapping[str, float] = {**objective.weights, term: weight}
 
     def __repr__(self) -> str:
         return (
@@ -95,12 +92,6 @@ class Distillation:
             reduction="sum",
             log_target=True,
         )
-
-    def __getattr__(self, name: str) -> object:
-        # What an objective may have besides (parameters, a state, combine) is that of the objective inside.
-        if name == "objective":
-            raise AttributeError(name)
-        return getattr(self.objective, name)
 
 
 def _chosen(output: object, labelled: Tensor) -> Tensor:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from companion.errors import ConfigError, ObjectiveError
+from companion.errors import ObjectiveError
 from companion.objectives.contract import Batch, Objective
+from companion.objectives.terms import OneMore
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-class Penalised:
+class Penalised(OneMore):
     """An objective with one term more, which depends on the weights alone.
 
     The loop divides every term by what it counts over the update, so the penalty of a piece is taken as often as the
@@ -22,14 +22,6 @@ class Penalised:
     Raises:
         ConfigError: the weight is no number from 0 up, or the objective has a term of this name.
     """
-
-    def __init__(self, objective: Objective, *, term: str, weight: float) -> None:
-        if not math.isfinite(weight) or weight < 0:
-            raise ConfigError(f"the weight of {term!r} is {weight}", remedy="give a finite number ≥ 0")
-        if term in objective.weights:
-            raise ConfigError(f"the objective has a term called {term!r} already", remedy="add it once")
-        self.objective, self.term = objective, term
-        self.weights: Mapping[str, float] = {**objective.weights, term: weight}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.objective!r}, weight={self.weights[self.term]})"
@@ -45,12 +37,6 @@ class Penalised:
     def penalty(self, model: nn.Module) -> Tensor:
         """The penalty, a scalar that gradients flow through."""
         raise NotImplementedError
-
-    def __getattr__(self, name: str) -> object:
-        # What an objective may have besides (parameters, a state, combine) is that of the objective inside.
-        if name == "objective":
-            raise AttributeError(name)
-        return getattr(self.objective, name)
 
 
 class Orthogonality(Penalised):

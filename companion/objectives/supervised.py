@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from companion.encoding.contract import IGNORE_INDEX
 from companion.errors import ConfigError, ObjectiveError
 from companion.objectives.contract import Batch
+from companion.objectives.terms import one_term
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -58,11 +59,9 @@ class TokenCrossEntropy:
             )
         if class_weights is not None and not all(math.isfinite(value) and value >= 0 for value in class_weights):
             raise ConfigError(f"class_weights are {list(class_weights)}", remedy="give one finite number ≥ 0 per class")
-        if not math.isfinite(weight) or weight < 0:
-            raise ConfigError(f"the weight of {term!r} is {weight}", remedy="give a finite number ≥ 0")
         self.part, self.term, self.label_smoothing, self.focal_gamma = part, term, label_smoothing, focal_gamma
         self.class_weights = None if class_weights is None else tuple(class_weights)
-        self.weights: Mapping[str, float] = {term: weight}
+        self.weights = one_term(term, weight)
 
     def __repr__(self) -> str:
         return (

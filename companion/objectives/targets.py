@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from companion.errors import ConfigError, ObjectiveError
 from companion.objectives.contract import Batch
 from companion.objectives.supervised import LABELS
+from companion.objectives.terms import one_term
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -37,7 +38,7 @@ class MultiLabelCrossEntropy:
     ) -> None:
         if class_weights is not None and not all(math.isfinite(value) and value >= 0 for value in class_weights):
             raise ConfigError(f"class_weights are {list(class_weights)}", remedy="give one finite number ≥ 0 per class")
-        self.part, self.term, self.weights = part, term, _term(term, weight)
+        self.part, self.term, self.weights = part, term, one_term(term, weight)
         self.class_weights = None if class_weights is None else tuple(class_weights)
 
     def __repr__(self) -> str:
@@ -87,7 +88,7 @@ class SquaredError:
     """
 
     def __init__(self, *, part: str = "labelled", term: str = "supervised", weight: float = 1.0) -> None:
-        self.part, self.term, self.weights = part, term, _term(term, weight)
+        self.part, self.term, self.weights = part, term, one_term(term, weight)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(part={self.part!r}, weights={dict(self.weights)})"
@@ -107,12 +108,6 @@ class SquaredError:
                 remedy="give every row one number, and the model one output",
             )
         return {self.term: (logits[:, 0] - labels.to(logits)).square().sum()}
-
-
-def _term(term: str, weight: float) -> Mapping[str, float]:
-    if not math.isfinite(weight) or weight < 0:
-        raise ConfigError(f"the weight of {term!r} is {weight}", remedy="give a finite number ≥ 0")
-    return {term: weight}
 
 
 def _forward(model: nn.Module, batch: Batch, part: str) -> tuple[Tensor, Tensor]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from companion.corpora.records import Corpus
     from companion.corpora.texts import TextCorpus
     from companion.encoding.contract import BatchSource
+    from companion.encoding.source import RowBatches
     from companion.models.encoder import Encoder
     from companion.tasks.texts import TextTask
     from companion.tasks.tokens import TokenTask
@@ -148,7 +149,7 @@ def hybrid_fine_tune(
 
     stages: list[Stage] = []
 
-    def note(name: str, batch: str, minimised: str, source: BatchSource, run: Run) -> None:
+    def note(name: str, batch: str, minimised: str, source: JointBatches | RowBatches, run: Run) -> None:
         pieces = pieces_read(source, run.steps, config.seed)
         stages.append(
             Stage(name=name, batch=batch, minimised=minimised, trainable="everything", run=run, pieces=pieces)
@@ -216,30 +217,29 @@ def take_body(model: nn.Module, other: nn.Module) -> None:
     model.base_model.load_state_dict({name: found.get(name, tensor) for name, tensor in own.items()})
 
 
-def pieces_read(source: BatchSource, updates: int, seed: int) -> int:
+def pieces_read(source: JointBatches | RowBatches, updates: int, seed: int) -> int:
     """The word pieces of the first so many updates, part by part, without padding."""
-    source, seen, epoch = _seeded(source, seed), 0, 0
+    source, seen, epoch = source.with_seed(seed), 0, 0
     while updates > 0:
         for update in range(min(updates, source.updates(epoch))):
-            window = source.window(epoch, update)
-            seen += sum(source.length(part, row) for part, rows in window.items() for row in rows)
+            seen += _pieces_of(source, epoch, update)
         updates -= source.updates(epoch)
         epoch += 1
     return seen
 
 
-def updates_for(source: BatchSource, pieces: int, seed: int) -> int:
+def updates_for(source: RowBatches, pieces: int, seed: int) -> int:
     """How many updates read about so many word pieces: the number that comes nearest, at least one."""
-    source, seen, updates, epoch = _seeded(source, seed), 0, 0, 0
+    source, seen, updates, epoch = source.with_seed(seed), 0, 0, 0
     while True:
         for update in range(source.updates(epoch)):
-            window = source.window(epoch, update)
-            size = sum(source.length(part, row) for part, rows in window.items() for row in rows)
+            size = _pieces_of(source, epoch, update)
             if seen + size / 2 > pieces and updates:
                 return updates
             seen, updates = seen + size, updates + 1
         epoch += 1
 
 
-def _seeded(source: BatchSource, seed: int) -> Any:
-    return source.with_seed(seed)
+def _pieces_of(source: JointBatches | RowBatches, epoch: int, update: int) -> int:
+    window = source.window(epoch, update)
+    return sum(source.length(part, row) for part, rows in window.items() for row in rows)

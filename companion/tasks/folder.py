@@ -192,6 +192,11 @@ def _model_of(task: TokenTask | TextTask, folder: Path, adapter: dict[str, Any] 
     return task.model(new_head=False).eval() if adapter is None else restore_adapter(task, folder, adapter)
 
 
+def opens_with_pipeline(task: TokenTask | TextTask, folder: Path) -> bool:
+    """Whether `transformers.pipeline` opens the exported folder: a whole model, whose head transformers knows."""
+    return adapter_of(folder) is None and getattr(task.settings, "pooling", "cls") == "cls"
+
+
 def kind_of(folder: Path) -> str:
     """ "tokens" or "texts", as the folder's own settings say, or the head that its configuration names."""
     for file, name in ((SETTINGS_FILE, "task"), ("config.json", "architectures")):

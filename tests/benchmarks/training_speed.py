@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -31,12 +30,6 @@ from typing import Any
 
 SYSTEMS = ("tutorial", "trainer", "trainer-best", "companion")
 LEARNING_RATE, WARMUP, PADDED = 2e-4, 0.1, 128
-KIB = 1024
-
-
-def resident() -> int:
-    """The resident size of this process now, in bytes."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def matrix_rate(half: bool) -> float:
@@ -58,6 +51,7 @@ def measure(system: str, batch_size: int, sentences: int, epochs: int, seed: int
     from transformers import Trainer  # noqa: F401  imported here so that every system starts from the same size
 
     import companion
+    from companion.experiments.process_memory import highest_resident, resident
 
     encoder = companion.load_encoder()
     corpus = companion.load_corpus("wnut17")
@@ -82,7 +76,7 @@ def measure(system: str, batch_size: int, sentences: int, epochs: int, seed: int
     else:
         trainer(plain_dropout(model), source, batch_size, epochs, seed, best=system == "trainer-best")
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB
+    peak = highest_resident()
     body = sum(weight.numel() for name, weight in model.named_parameters() if weight.dim() == 2 and "embed" not in name)
     report = companion.evaluate(model, task, corpus.dev, bootstrap=0)
     return {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,31 @@ def test_the_same_update_in_smaller_pieces(place, precision):
     first = largest(tiny_batches(16, batch_size=8, seed=0))
     assert 30 <= budget <= 60 < first
     assert max(short.sizes[-10:]) <= 60
+
+
+def test_the_graph_of_a_piece_that_failed_is_gone_before_the_next_try(monkeypatch):
+    from companion.training import loop
+
+    losses, alive, right = [], [], loop.fetch_smaller
+
+    class Watched(Short):
+        def __call__(self, model, batch):
+            found = super().__call__(model, batch)
+            losses.append(weakref.ref(found["supervised"]))
+            return found
+
+    def look(*arguments):
+        alive.append(losses[-1]() is not None)
+        return right(*arguments)
+
+    monkeypatch.setattr(loop, "fetch_smaller", look)
+    # What is only free once the collector has run is not free when the next try allocates.
+    gc.disable()
+    try:
+        go(Watched(60, place=backward))
+    finally:
+        gc.enable()
+    assert alive and not any(alive)
 
 
 def test_the_gradient_of_one_update_is_exact_to_rounding():

@@ -73,6 +73,8 @@ def test_every_method_can_be_trained_evaluated_and_used(
     assert 0 <= json.loads(capsys.readouterr().out)["entity_f1"] <= 1
     assert main(["predict", out, "Merkel visited Rome .", *base, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["text"] == "Merkel visited Rome ."
+    assert main(["export", out, str(tmp_path / "copy"), *base]) == 0
+    assert ("transformers.pipeline" in capsys.readouterr().out) == whole
     if alone:
         assert main(["predict", out, "Merkel"]) == 1
         assert "--base" in capsys.readouterr().err

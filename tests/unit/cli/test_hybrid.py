@@ -9,12 +9,7 @@ import pytest
 
 from companion.cli import main
 from tests.tokenizers import make_model_folder, training_sentences
-
-CONLL = "\n\n".join(
-    f"{name}\tB-PER\nvisited\tO\n{place}\tB-LOC\n.\tO"
-    for name in ("Zwingmann", "Müller", "Merkel", "O'Brien")
-    for place in ("Wolfsburg", "Berlin", "Lima", "Oslo", "Rome")
-)
+from tests.unit.cli.test_commands import CONLL
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +63,9 @@ def test_the_same_command_again_resumes_and_says_the_same(files, tmp_path, capsy
         (["--text", "nowhere.txt"], "no such file"),
         (["--weight", "-1"], "weight of 'masked_lm' is -1"),
         (["--schedule", "both"], "schedule is 'both'"),
-        (["--method", "lora:2"], "trains everything"),
+        (["--method", "lora:2"], "no use for --method"),
+        (["--licence", "mit"], "no use for --licence"),
+        (["--tensorboard", "logs"], "no use for --tensorboard"),
     ],
 )
 def test_what_cannot_be_done_is_refused(files, tmp_path, capsys, change, problem):

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 import companion
-from companion.encoding import JointBatches, SampledBatches, describe_mixture
+from companion.encoding import JointBatches, SampledBatches
 from companion.errors import ConfigError
 from companion.tasks import MaskedLMTask
 from companion.training import TrainConfig, train
@@ -107,12 +107,23 @@ def test_no_row_of_a_sampled_source_comes_more_often_than_another_by_more_than_o
     assert len(seen) == 3
 
 
-def test_the_mixture_can_be_described():
-    counts = describe_mixture(joint())
-    # Of the 14 rows of the other source one update holds two, which may or may not be among the first three.
-    assert counts["labelled"] == 10
-    assert counts["unlabelled"] in {10, 12}
-    assert sum(describe_mixture(sampled(1.0)).values()) > 0
+def test_a_source_plans_each_epoch_once(monkeypatch):
+    from companion.encoding.source import RowBatches
+
+    planned, right = [], RowBatches._order_epoch
+
+    def count(self, epoch):
+        planned.append((type(self).__name__, epoch))
+        return right(self, epoch)
+
+    source = joint()
+    monkeypatch.setattr(RowBatches, "_order_epoch", count)
+    for epoch in range(3):
+        for update in range(source.updates(epoch)):
+            for part, rows in source.window(epoch, update).items():
+                source.collate(part, rows)
+                assert all(source.length(part, row) for row in rows)
+    assert len(planned) == len(set(planned)) == 3 + 3
 
 
 def test_what_cannot_be_mixed_is_refused():

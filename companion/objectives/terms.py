@@ -1,0 +1,43 @@
+"""A term of an objective and its weight, and an objective with one term more."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from companion.errors import ConfigError
+
+if TYPE_CHECKING:
+    from companion.objectives.contract import Objective
+
+
+def one_term(term: str, weight: float) -> Mapping[str, float]:
+    """The weights of an objective with a single term.
+
+    Raises:
+        ConfigError: the weight is no finite number from 0 up.
+    """
+    if not math.isfinite(weight) or weight < 0:
+        raise ConfigError(f"the weight of {term!r} is {weight}", remedy="give a finite number ≥ 0")
+    return {term: weight}
+
+
+class OneMore:
+    """An objective with one term more; what it may have besides (parameters, a state, combine) is still there.
+
+    Raises:
+        ConfigError: the weight is no number from 0 up, or the objective has a term of this name.
+    """
+
+    def __init__(self, objective: Objective, *, term: str, weight: float) -> None:
+        if term in objective.weights:
+            raise ConfigError(f"the objective has a term called {term!r} already", remedy="add it once")
+        self.objective, self.term = objective, term
+        self.weights: Mapping[str, float] = {**objective.weights, **one_term(term, weight)}
+
+    def __getattr__(self, name: str) -> object:
+        # Asked for before it is set when an object is copied, which would never end.
+        if name == "objective":
+            raise AttributeError(name)
+        return getattr(self.objective, name)
