@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from companion.cli.options import BASE_HELP, FORMAT_HELP, JSON
+from companion.cli.options import BASE_HELP, FORMAT_HELP, JSON, PRECISION_HELP
 from companion.cli.training_commands import train, tune
 
 
@@ -98,12 +98,13 @@ def predict(
     text: Annotated[list[str] | None, typer.Argument(help="Texts; without any, lines of standard input.")] = None,
     file: Annotated[Path | None, typer.Option(help="Read texts from this file, one a line.")] = None,
     base: Annotated[str | None, typer.Option(help=BASE_HELP)] = None,
+    precision: Annotated[str, typer.Option(help=PRECISION_HELP)] = "fp32",
     as_json: JSON = False,
 ) -> None:
     """Find entities in texts with offsets and scores, or give each its label; --json prints one object a line."""
     from companion.cli.predict import predict_texts
 
-    predict_texts(folder, text or [], file, base=base, as_json=as_json)
+    predict_texts(folder, text or [], file, base=base, precision=precision, as_json=as_json)
 
 
 def export(

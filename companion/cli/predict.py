@@ -25,15 +25,18 @@ CHUNK = 2048
 """How many texts are sorted by length together: enough to waste hardly any padding."""
 
 
-def predict_texts(folder: Path, texts: list[str], file: Path | None, *, base: str | None, as_json: bool) -> None:
+def predict_texts(
+    folder: Path, texts: list[str], file: Path | None, *, base: str | None, precision: str, as_json: bool
+) -> None:
     """Print the entities (or, from a classifier, the label) of each text: for people, or one JSON object a line.
 
     Raises:
         DataError: the file cannot be read, or there is no text.
+        ConfigError: there is no such precision, or this machine does not compute in it.
     """
     from companion.deployment.predictor import load
 
-    predictor = load(model_folder(folder), base=base)
+    predictor = load(model_folder(folder), base=base, precision=precision)
     given = _lines(file) if file is not None else iter(texts) if texts else (line.rstrip("\r\n") for line in sys.stdin)
     seen = 0
     # A file is never in memory as a whole: a million lines need no more of it than a thousand.

@@ -80,14 +80,30 @@ def resolve(config: TrainConfig, model: nn.Module, *, started_with: str | None =
         precision, reasons["precision"] = (
             (started_with, "as this run was started") if started_with else _find_precision(device)
         )
+    autocast = autocast_for(precision, device)
+    settled = dataclasses.replace(config, learning_rate=learning_rate, precision=precision, device=name)
+    return Resolved(config=settled, reasons=reasons, device=device, autocast=autocast)
+
+
+def autocast_for(precision: str, device: torch.device) -> torch.dtype | None:
+    """The type in which matrix products run, None for fp32; "auto" is bf16 where the device computes in it.
+
+    Raises:
+        ConfigError: there is no such precision, or the device does not compute in bf16.
+    """
+    import torch
+
+    if precision == "auto":
+        precision, _ = _find_precision(device)
+    kinds = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+    if precision not in kinds:
+        raise ConfigError(f"precision is {precision!r}", remedy=f"choose auto, {', '.join(kinds)}")
     if precision == "bf16" and not _computes_bf16(device):
         raise ConfigError(
             f"precision is 'bf16', but {_processor(device)} does not compute in it",
             remedy='choose "fp32" or "auto" for a new run; a run started in bf16 needs a machine that computes in it',
         )
-    autocast = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
-    settled = dataclasses.replace(config, learning_rate=learning_rate, precision=precision, device=name)
-    return Resolved(config=settled, reasons=reasons, device=device, autocast=autocast)
+    return kinds[precision]
 
 
 def suggest_learning_rate(model: nn.Module) -> tuple[float, str]:

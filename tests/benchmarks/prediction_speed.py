@@ -19,7 +19,10 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+import torch
+
 import companion
+from companion.training.resolve import autocast_for
 
 PIPELINE = """
 import json, sys
@@ -62,10 +65,11 @@ def measure(sentences: int) -> dict[str, Any]:
         ours = [sys.executable, "-m", "companion", "predict", str(folder), "--json", "--file"]
         theirs = [sys.executable, "-c", PIPELINE, str(folder)]
         run([*ours, str(few)])  # the first start also reads the libraries from the disk
-        found = {}
+        found, quick = {}, autocast_for("auto", torch.device("cpu")) is not None
         for label, words in {
             "companion, a tenth": [*ours, str(few)],
             "companion": [*ours, str(many)],
+            **({"companion, bf16": [*ours, str(many), "--precision", "bf16"]} if quick else {}),
             "pipeline, batch 1": [*theirs, str(many), "1"],
             "pipeline, batch 32": [*theirs, str(many), "32"],
         }.items():
@@ -87,6 +91,8 @@ def main() -> None:
         fastest = min(found["pipeline, batch 1"]["seconds"], found["pipeline, batch 32"]["seconds"])
         few, many = found["companion, a tenth"], found["companion"]
         print(f"the pipeline takes {fastest / many['seconds']:.2f} times as long as companion predict")
+        if "companion, bf16" in found:
+            print(f"and {fastest / found['companion, bf16']['seconds']:.2f} times as long as in bf16")
         print(f"ten times the sentences: {many['seconds'] / few['seconds']:.2f} × the time, ", end="")
         print(f"{many['memory'] / few['memory']:.3f} × the memory")
         return {"sentences": options.sentences, **found}

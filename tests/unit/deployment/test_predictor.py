@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 import companion
 from companion.corpora.records import Sentence
 from companion.corpora.schemes import entities
-from companion.errors import DataError, ModelError
+from companion.errors import ConfigError, DataError, ModelError
+from companion.training.resolve import autocast_for
 from tests.tokenizers import KINDS, make_model_folder
 
 LABELS = ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
@@ -52,6 +54,29 @@ def test_a_text_does_not_depend_on_its_company(folders: dict[str, Path], kind: s
         assert [(entity.start, entity.end, entity.type) for entity in one] == [
             (entity.start, entity.end, entity.type) for entity in other
         ]
+
+
+def test_bf16_is_asked_for_and_changes_scores_in_the_third_digit_only(folders: dict[str, Path]) -> None:
+    sentences = [["Müller", "left", "Wolfsburg", "."], ["Angela", "Merkel", "wrote", "3,500", "letters"]]
+    exact = companion.load(folders["wordpiece"]).tag(sentences)
+    if autocast_for("auto", torch.device("cpu")) is None:
+        with pytest.raises(ConfigError, match="does not compute in it"):
+            companion.load(folders["wordpiece"], precision="bf16")
+        return
+    quick = companion.load(folders["wordpiece"], precision="bf16").tag(sentences)
+    scores = [[score for answer in answers for score in answer.scores] for answers in (exact, quick)]
+    assert scores[0] != scores[1], "the products really run in another precision"
+    assert scores[1] == pytest.approx(scores[0], abs=0.05)
+    # Where the best label is clear of the second, it is the same.
+    clear = [place for place, score in enumerate(scores[0]) if score > 0.6]
+    tags = [[tag for answer in answers for tag in answer.raw_tags] for answers in (exact, quick)]
+    assert clear and [tags[0][place] for place in clear] == [tags[1][place] for place in clear]
+    assert companion.load(folders["wordpiece"], precision="auto").tag(sentences) == quick
+
+
+def test_an_unknown_precision_is_refused(folders: dict[str, Path]) -> None:
+    with pytest.raises(ConfigError, match="precision is 'int4'"):
+        companion.load(folders["wordpiece"], precision="int4")
 
 
 def test_a_long_text_is_windowed_not_cut(folders: dict[str, Path]) -> None:
