@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = attach(
         "mixture": ("Mixture",),
         "penalty": ("Orthogonality", "Penalised"),
         "supervised": ("TokenCrossEntropy",),
-        "surgery": ("cosines", "pcgrad"),
+        "surgery": ("cosines", "pcgrad", "term_gradients"),
         "targets": ("MultiLabelCrossEntropy", "SquaredError"),
     },
 )

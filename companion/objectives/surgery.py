@@ -7,7 +7,9 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
+
+    from companion.objectives.contract import Batch, Objective
 
 
 def pcgrad(gradients: Mapping[str, Tensor]) -> Tensor:
@@ -40,4 +42,31 @@ def cosines(gradients: Mapping[str, Tensor]) -> dict[tuple[str, str], float]:
     for first, second in combinations(gradients, 2):
         lengths = float(gradients[first].norm()) * float(gradients[second].norm())
         found[first, second] = float(gradients[first] @ gradients[second]) / lengths if lengths else 0.0
+    return found
+
+
+def term_gradients(
+    model: nn.Module, objective: Objective, batch: Batch, *, of: nn.Module | None = None
+) -> dict[str, Tensor]:
+    """The gradient of each term's weighted mean over one batch, flat, with dropout off; nothing is left in `.grad`.
+
+    `of` says whose parameters, by default those of the shared body: a head belongs to one task, and in its entries the
+    gradients of all others are zero. A term that counts nothing in this batch has no gradient and is left out.
+    """
+    import torch
+
+    body = model.base_model if of is None else of
+    parameters = [parameter for parameter in body.parameters() if parameter.requires_grad]
+    training, counts, found = model.training, objective.counts(batch), {}
+    model.eval()
+    try:
+        for term, loss in objective(model, batch).items():
+            if counts[term] > 0:
+                mean = objective.weights[term] * loss / counts[term]
+                pieces = torch.autograd.grad(
+                    mean, parameters, retain_graph=True, allow_unused=True, materialize_grads=True
+                )
+                found[term] = torch.cat([piece.reshape(-1) for piece in pieces])
+    finally:
+        model.train(training)
     return found

@@ -5,6 +5,7 @@ from companion._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "multi_task": ("MultiTask", "multi_task_fine_tune"),
         "supervised": ("FineTuned", "fine_tune"),
         "tuning": ("tune",),
         "tuning_outcome": ("Optimism", "Trial", "Tuned"),
