@@ -26,6 +26,7 @@ SHARED = ("licence", "source")
 FOLDERS: Mapping[str, tuple[str, str]] = {
     "newsroom": ("CC0-1.0", "written for this book"),
     "helpdesk": ("CC0-1.0", "written for this book"),
+    "language-head": ("CC0-1.0", "trained on newsroom/unlabelled by `companion experiments language-head`"),
     "records": ("CC0-1.0", "measured by this book's experiments; each record names its command"),
 }
 

@@ -29,6 +29,7 @@ NAMES = (
     "constrained-rates",
     "constrained-methods",
     "constrained-costs",
+    "language-head",
     "multi-task",
 )
 

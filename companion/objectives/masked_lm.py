@@ -17,7 +17,7 @@ class MaskedLMCrossEntropy(TokenCrossEntropy):
     """Sum over the *masked* positions of −log p(the piece that was hidden there); the count is how many there are.
 
     Not over all positions, and not of the model's own guess: both occur in tutorials, and neither is this loss. Where
-    the model can score chosen positions (`MiniBert` can), scores of the whole vocabulary are made for these alone.
+    the model's scorer is known (`scores_at`), scores of the whole vocabulary are made for the masked positions alone.
 
     Follows: Devlin et al. (2019), section 3.1.
     Taught in: book/foundations/a-bert-from-scratch
@@ -30,17 +30,16 @@ class MaskedLMCrossEntropy(TokenCrossEntropy):
 
     def __call__(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """The summed loss; the model is called with everything in the part but the labels."""
+        if self.part not in batch:
+            return {}
         from companion.models.shared import model_for
+        from companion.models.word_scores import scores_at
 
-        model = model_for(model, self.part)
-        score = getattr(model, "score", None)
-        if self.part not in batch or score is None:
-            return super().__call__(model, batch)
         inputs = dict(batch[self.part])
         labels_BT = inputs.pop(LABELS)
         masked_BT = labels_BT != IGNORE_INDEX
-        hidden_BTD = model.base_model(**inputs).last_hidden_state
-        return {self.term: self.from_logits(score(hidden_BTD[masked_BT]), labels_BT[masked_BT])}
+        logits_NV = scores_at(model_for(model, self.part), inputs, masked_BT)
+        return {self.term: self.from_logits(logits_NV, labels_BT[masked_BT])}
 
 
 class CausalLMCrossEntropy(TokenCrossEntropy):

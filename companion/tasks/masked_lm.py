@@ -92,6 +92,8 @@ class MaskedLMEvaluator:
         """The scores of the model as it is now."""
         import torch
 
+        from companion.models.word_scores import scores_at
+
         device, was_training = next(model.parameters()).device, model.training
         loss = right = count = 0.0
         model.eval()
@@ -102,7 +104,7 @@ class MaskedLMEvaluator:
                 labels_BT = batch.pop("labels")
                 masked_BT = labels_BT != IGNORE_INDEX
                 with torch.inference_mode():
-                    logits = model(**batch).logits[masked_BT].float()
+                    logits = scores_at(model, batch, masked_BT).float()
                 gold = labels_BT[masked_BT]
                 loss += float(self.objective.from_logits(logits, gold))
                 right += float((logits.argmax(-1) == gold).sum())

@@ -1,0 +1,86 @@
+"""Scores at chosen positions alone are those of the whole forward pass: same loss, same gradient, for every head."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from companion.adaptation import LoRA, adapt
+from companion.corpora.microlanguage import MicroLanguage
+from companion.encoding.contract import IGNORE_INDEX
+from companion.models import load_encoder, mini_encoder
+from companion.models.word_scores import HEADS, scorer_of, scores_at
+from companion.tasks import MaskedLMTask
+from tests.tokenizers import make_model_folder, training_sentences
+
+KINDS = {"wordpiece": "BertForMaskedLM", "bytelevel": "RobertaForMaskedLM", "unigram": "XLMRobertaForMaskedLM"}
+
+
+@pytest.fixture(scope="module", params=["mini", *KINDS])
+def task(request, tmp_path_factory) -> MaskedLMTask:
+    if request.param == "mini":
+        return MaskedLMTask(mini_encoder(MicroLanguage(seed=0).vocabulary, width=32, heads=2, dropout=0.0))
+    return MaskedLMTask(load_encoder(str(make_model_folder(request.param, tmp_path_factory.mktemp("body") / "tiny"))))
+
+
+def batch_of(task: MaskedLMTask) -> dict[str, torch.Tensor]:
+    mini = task.encoder.name == "mini"
+    texts = MicroLanguage(seed=0).text(12) if mini else training_sentences()[:12]
+    source = task.batches(texts, batch_size=12, seed=0)
+    return source.collate("unlabelled", range(12))
+
+
+def loss_and_gradient(model, compute) -> tuple[torch.Tensor, torch.Tensor]:
+    model.zero_grad(set_to_none=True)
+    loss = compute(model)
+    loss.backward()
+    return loss.detach(), torch.cat([one.grad.flatten() for one in model.parameters() if one.grad is not None])
+
+
+def test_loss_and_gradient_are_those_of_all_positions(task):
+    model, batch = task.model(seed=1).double().eval(), batch_of(task)
+    labels = batch["labels"]
+    inputs = {name: tensor for name, tensor in batch.items() if name != "labels"}
+    assert type(model).__name__ in HEADS
+    assert scorer_of(model) is not None
+
+    def whole(model):
+        return task.objective.from_logits(model(**inputs).logits, labels)
+
+    def chosen(model):
+        return task.objective(model, {"unlabelled": batch})["masked_lm"]
+
+    (slow, far), (fast, near) = loss_and_gradient(model, whole), loss_and_gradient(model, chosen)
+    assert float((fast - slow).abs() / slow) < 1e-12
+    assert near.shape == far.shape
+    assert float((near - far).norm() / far.norm()) < 1e-12
+
+
+def test_no_other_position_is_scored(task):
+    model, batch = task.model(seed=1).eval(), batch_of(task)
+    chosen = batch.pop("labels") != IGNORE_INDEX
+    seen = []
+    head = model.cls["predictions"]["transform"] if task.encoder.name == "mini" else scorer_of(model)
+    head.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].shape[:-1]))
+    assert scores_at(model, batch, chosen).shape == (int(chosen.sum()), model.config.vocab_size)
+    assert seen == [(int(chosen.sum()),)]
+
+
+def test_a_wrapped_model_is_run_as_a_whole(tmp_path):
+    task = MaskedLMTask(load_encoder(str(make_model_folder("wordpiece", tmp_path / "tiny"))))
+    batch = batch_of(task)
+    model = adapt(task.model(seed=1), LoRA(rank=2)).eval()
+    assert scorer_of(model) is None
+    labels = batch["labels"]
+    inputs = {name: tensor for name, tensor in batch.items() if name != "labels"}
+    with torch.no_grad():
+        slow = task.objective.from_logits(model(**inputs).logits, labels)
+        fast = task.objective(model, {"unlabelled": batch})["masked_lm"]
+    assert abs(float(fast - slow)) < 1e-5 * float(slow)
+
+
+def test_a_compiled_model_is_run_as_a_whole():
+    model = MaskedLMTask(mini_encoder(["word"], width=8, heads=2)).model()
+    assert scorer_of(model) is not None
+    model.compile(backend="eager")
+    assert scorer_of(model) is None
