@@ -36,21 +36,36 @@ def build_app() -> typer.Typer:
 
 
 def corpora(
-    name: Annotated[str | None, typer.Argument(help="Describe this corpus: counts, types, overlaps, repairs.")] = None,
+    name: Annotated[
+        list[str] | None, typer.Argument(help="Describe this corpus: counts, types, overlaps, repairs.")
+    ] = None,
     report: Annotated[bool, typer.Option("--report", help="How good the book's own corpora are.")] = False,
     retrain: Annotated[
         bool, typer.Option("--retrain", help="With --report: measure the models again (about 20 minutes on two cores).")
     ] = False,
+    remove: Annotated[
+        list[str] | None, typer.Option(help="Sentences to take out of --from: test-of NAME, dev-of NAME, or a file.")
+    ] = None,
+    source: Annotated[list[Path] | None, typer.Option("--from", help="The unlabelled text, a sentence a line.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where the rest is written, never over a file; by default beside the text.")
+    ] = None,
     as_json: JSON = False,
 ) -> None:
-    """List the corpora that have a name, describe one, or report on the book's own."""
+    """List the corpora that have a name, describe one, report on the book's own, or clean a text of test sentences."""
     from companion.cli.corpora import list_corpora, show_corpus
 
+    if remove or source or out is not None:
+        from companion.cli.decontaminate import remove_from_text
+
+        return remove_from_text(remove or [], name or [], source or [], out, as_json=as_json)
     if report or retrain:
         from companion.cli.corpus_report import report_corpora
 
         return report_corpora(retrain=retrain, as_json=as_json)
-    list_corpora(as_json=as_json) if name is None else show_corpus(name, as_json=as_json)
+    if not name:
+        return list_corpora(as_json=as_json)
+    show_corpus(name, as_json=as_json)
 
 
 def evaluate(

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from companion.cli.output import emit, table
+from companion.errors import ConfigError
 
 
 def list_corpora(*, as_json: bool) -> None:
@@ -18,15 +19,19 @@ def list_corpora(*, as_json: bool) -> None:
     emit(rows, table([["corpus", *columns[1:]], *lines]), as_json=as_json)
 
 
-def show_corpus(name: str, *, as_json: bool) -> None:
+def show_corpus(names: list[str], *, as_json: bool) -> None:
     """Print the counts, types, overlaps and repairs of one corpus.
 
     Raises:
+        ConfigError: several are named.
         DataError: there is no such corpus, or its files are missing or altered.
     """
     from companion.corpora.catalog import load_corpus
     from companion.corpora.records import Corpus
 
+    name, *others = names
+    if others:
+        raise ConfigError(f"{len(names)} corpora are named", remedy="describe one at a time")
     corpus = load_corpus(name)
     document: dict[str, Any] = {
         "name": corpus.name,

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from companion.corpora.catalog import load_corpus as load_corpus
     from companion.corpora.conll import read_conll as read_conll
     from companion.corpora.conll import write_conll as write_conll
+    from companion.corpora.decontamination import decontaminate as decontaminate
     from companion.corpora.hub import from_datasets as from_datasets
     from companion.corpora.jsonl import read_jsonl as read_jsonl
     from companion.corpora.location import data_root as data_root
@@ -30,6 +31,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "catalog": ("entries", "load_corpus"),
         "conll": ("read_conll", "write_conll"),
+        "decontamination": ("decontaminate",),
         "hub": ("from_datasets",),
         "jsonl": ("read_jsonl",),
         "location": ("data_root",),
