@@ -30,6 +30,7 @@ NAMES = (
     "constrained-methods",
     "constrained-costs",
     "language-head",
+    "lambda-front",
     "multi-task",
 )
 
