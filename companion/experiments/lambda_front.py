@@ -5,9 +5,7 @@ is judged on names that were never labelled. In the world "read", the text of th
 it was pre-trained on. In the world "new", the pre-training text lacked those names, and only the text of the hybrid
 arms has them: the encoder meets a new domain.
 
-Arms: "joint" minimises supervised + λ · masked-LM, λ = 0 being plain fine-tuning, all for the same number of supervised
-steps; "longer" is plain fine-tuning for as many word pieces as a hybrid arm reads; "frozen" trains the head alone;
-"sequence" reads the text first, for as many updates as "joint" reads it, and is then fine-tuned.
+The arms are those of `hybrid_arms`.
 """
 
 from __future__ import annotations
@@ -18,20 +16,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from companion.adaptation.apply import adapt
-from companion.adaptation.methods import Full, HeadOnly
 from companion.corpora.microlanguage import MicroLanguage
-from companion.encoding.mixing import JointBatches
+from companion.experiments.hybrid_arms import OTHERS, fit, fit_arm
 from companion.experiments.records import Cell, run_cells
 from companion.models.miniature import MiniEncoder, mini_encoder
-from companion.models.shared import SharedBody
-from companion.objectives.masked_lm import MaskedLMCrossEntropy
-from companion.objectives.mixture import Mixture
-from companion.recipes.hybrid import pieces_read, take_body, updates_for
 from companion.tasks.masked_lm import MaskedLMTask
 from companion.tasks.tokens import TokenTask
-from companion.training.config import TrainConfig
-from companion.training.loop import train
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,11 +31,9 @@ if TYPE_CHECKING:
 NAME = "lambda-front"
 WORLDS = ("read", "new")
 WEIGHTS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
-OTHERS = ("longer", "frozen", "sequence")
 SEEDS = range(5)
 RATE, SHARE = 3e-3, 0.3
 TEXT, LABELLED, BATCH, TEXT_BATCH = 4000, 64, 32, 64
-LABELLED_PART, TEXT_PART = "labelled", "unlabelled"
 
 
 class Sizes(NamedTuple):
@@ -85,28 +73,19 @@ def measure(*, world: str, arm: str, weight: float, seed: int, full: bool) -> di
     tagging = TokenTask(corpus.labels, encoder)
     labelled = tagging.batches(corpus.train, batch_size=BATCH)
     text = masking.batches(language.text(TEXT), batch_size=TEXT_BATCH)
-    both = JointBatches({LABELLED_PART: labelled, TEXT_PART: text})
     judge = masking.evaluator(language.text(size.held_out, purpose="held out"))
-    speaker, tagger, read = copy.deepcopy(speaker), tagging.model(seed=seed), 0
+    speaker, tagger = copy.deepcopy(speaker), tagging.model(seed=seed)
     before = judge(speaker)["masked_lm_loss"]
-    if arm == "sequence":
-        _train(speaker, text, masking.objective, seed, size.steps)
-        read = pieces_read(text, size.steps, seed)
-        take_body(tagger, speaker)
-    if arm == "joint" and weight:
-        shared = SharedBody({LABELLED_PART: tagger, TEXT_PART: speaker})
-        objective = Mixture(tagging.objective, MaskedLMCrossEntropy(weight=weight))
-        _train(shared, both, objective, seed, size.steps)
-        read = pieces_read(both, size.steps, seed)
-    else:
-        steps = size.steps
-        if arm == "longer":
-            steps = updates_for(labelled, pieces_read(both, steps, seed), seed)
-        method = HeadOnly() if arm == "frozen" else Full()
-        _train(adapt(tagger, method), labelled, tagging.objective, seed, steps)
-        read += pieces_read(labelled, steps, seed)
-        # The language head that the encoder was pre-trained with, on the body as it is now.
-        take_body(speaker, tagger)
+    read = fit_arm(
+        arm,
+        weight,
+        models=(tagger, speaker),
+        sources=(labelled, text),
+        objective=tagging.objective,
+        steps=size.steps,
+        rate=RATE,
+        seed=seed,
+    )
     found = tagging.evaluator(judged(language, size.test)).report(tagger, bootstrap=0)
     return {
         "f1": round(found.entity_f1 or 0.0, 6),
@@ -137,23 +116,11 @@ def pretrained(world: str, seed: int, updates: int) -> nn.Module:
     text = [row for row in language.text(TEXT, purpose="pre-training") if row.meta["name"] not in late]
     task = MaskedLMTask(bare(seed), share=SHARE)
     model = task.model(seed=seed)
-    _train(model, task.batches(text, batch_size=TEXT_BATCH), task.objective, seed, updates)
+    batches = task.batches(text, batch_size=TEXT_BATCH)
+    fit(model, batches, task.objective, steps=updates, rate=RATE, seed=seed)
     return model.eval()
 
 
 def bare(seed: int) -> MiniEncoder:
     """The encoder of a world, with random weights."""
     return mini_encoder(MicroLanguage(seed=seed).vocabulary, dropout=0.0)
-
-
-def _train(model: nn.Module, source: Any, objective: Any, seed: int, updates: int) -> None:
-    config = TrainConfig(
-        epochs=updates,
-        max_updates=updates,
-        learning_rate=RATE,
-        seed=seed,
-        precision="fp32",
-        device="cpu",
-        progress=False,
-    )
-    train(model, source, objective, config, say=lambda line: None)

@@ -108,15 +108,16 @@ def measure(*, bias: str, rate: float, epochs: int, seed: int, updates: int | No
 
 
 @cache
-def sides() -> Sides:
-    """Newsroom's unlabelled sentences in two parts; none of them is a labelled sentence."""
+def sides(topic: str = "") -> Sides:
+    """Newsroom's unlabelled sentences in two parts, of one topic or of all; none of them is a labelled sentence."""
     from companion.corpora.unlabelled import load_unlabelled
 
     stories = load_unlabelled()
     apart = set(permutation(len(stories), SEED, NAME)[: round(HELD_OUT * len(stories))])
-    parts = [[], []]
+    parts: tuple[list[str], list[str]] = ([], [])
     for place, story in enumerate(stories):
-        parts[place in apart].extend(story.sentences)
+        if topic in {"", story.topic}:
+            parts[place in apart].extend(story.sentences)
     return Sides(*parts)
 
 
