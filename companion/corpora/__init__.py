@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from companion.corpora.records import Corpus as Corpus
     from companion.corpora.records import ReadReport as ReadReport
     from companion.corpora.records import Sentence as Sentence
+    from companion.corpora.reservoir import Reservoir as Reservoir
     from companion.corpora.schemes import Entity as Entity
     from companion.corpora.schemes import entities as entities
     from companion.corpora.spans import Span as Span
@@ -36,6 +37,7 @@ __getattr__, __dir__, __all__ = attach(
         "jsonl": ("read_jsonl",),
         "location": ("data_root",),
         "records": ("Corpus", "ReadReport", "Sentence"),
+        "reservoir": ("Reservoir",),
         "schemes": ("Entity", "entities"),
         "spans": ("Span", "read_spans"),
         "tables": ("read_csv",),

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = attach(
         ),
         "classification": ("ClassificationReport", "score_labels"),
         "comparison": ("Comparison", "Difference"),
+        "continual": ("AccuracyMatrix",),
         "counts": ("Counts", "EntityCounts", "count_entities"),
         "entities": ("score_entities", "surface_forms"),
         "intervals": ("Interval", "bootstrap_interval", "paired_difference", "seeds_interval", "student_quantile"),

@@ -29,6 +29,7 @@ NAMES = (
     "constrained-rates",
     "constrained-methods",
     "constrained-costs",
+    "continual",
     "language-head",
     "lambda-front",
     "multi-task",

@@ -70,8 +70,9 @@ class Anchored(Penalised):
             raise CheckpointError(
                 "the stored anchors are those of another model", remedy="resume with the model the run was started with"
             )
-        self.anchors = found["anchor"]
-        self.importance = found["importance"] or None
+        # In the order they had: a sum of floating-point numbers in another order ends in other bits.
+        self.anchors = {name: found["anchor"][name] for name in self.anchors}
+        self.importance = {name: found["importance"][name] for name in self.anchors} if found["importance"] else None
         if found["inside"]:
             self.objective.load_state_dict(found["inside"])  # type: ignore[attr-defined]
 

@@ -20,7 +20,8 @@ class Distillation(OneMore):
     """An objective and, beside it, T² · KL(teacher ‖ student) of the softened answers, a term called "distillation".
 
     It is averaged over the positions that carry a label (of a text: over texts), like the loss beside it. A teacher
-    that knows fewer labels is compared with the first classes of the student. The teacher is frozen and in evaluation
+    that knows fewer labels is compared with the first classes of the student. Where several models share a body, `head`
+    names the one that is held to the teacher, by default that of the part. The teacher is frozen and in evaluation
     mode, and no part of what is trained or checkpointed.
 
     Raises:
@@ -39,12 +40,14 @@ class Distillation(OneMore):
         weight: float = 1.0,
         temperature: float = 2.0,
         part: str = "labelled",
+        head: str | None = None,
         term: str = "distillation",
     ) -> None:
         super().__init__(objective, term=term, weight=weight)
         if not 0 < temperature < math.inf:
             raise ConfigError(f"temperature is {temperature}", remedy="give a positive number; 1 to 5 are usual")
         self.part, self.temperature = part, temperature
+        self.head = part if head is None else head
         self.teacher = teacher.eval().requires_grad_(False)
 
     def __repr__(self) -> str:
@@ -79,7 +82,7 @@ class Distillation(OneMore):
         with torch.no_grad():
             self.teacher.to(labelled.device)
             wanted = _chosen(self.teacher(**inputs), labelled)
-        given = _chosen(model_for(model, self.part)(**inputs), labelled)
+        given = _chosen(model_for(model, self.head)(**inputs), labelled)
         if given.shape[-1] < wanted.shape[-1]:
             raise ObjectiveError(
                 f"the teacher has {wanted.shape[-1]} classes, the student {given.shape[-1]}",

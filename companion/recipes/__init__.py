@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "multi_task": ("MultiTask", "multi_task_fine_tune"),
+        "continual": ("Learned", "learn_in_sequence"),
         "supervised": ("FineTuned", "fine_tune"),
         "tuning": ("tune",),
         "tuning_outcome": ("Optimism", "Trial", "Tuned"),
