@@ -27,6 +27,50 @@ PUBLIC_FILES: dict[str, dict[str, PublicFile]] = {
             size=192_425,
         ),
     },
+    "wnut17-unlabelled": {
+        "gurez.10000": PublicFile(
+            path="wnut17_unlabelled/gurez.10000",
+            url=f"{_RAW}/leondz/emerging_entities_17/e52a2d2a71ac/source/raw_data/gurez.10000",
+            sha256="be68dbd8f7eec01a09243cfdfe4fd4a4af24ce6af09004618b3248d5535e3138",
+            size=913_801,
+        ),
+        "ile.10000": PublicFile(
+            path="wnut17_unlabelled/ile.10000",
+            url=f"{_RAW}/leondz/emerging_entities_17/e52a2d2a71ac/source/raw_data/ile.10000",
+            sha256="5a58c5636f0431ca6903e8eabaa661390f4a56e1dd3812c3b779f6112b0ed402",
+            size=889_466,
+        ),
+        "palm.10000": PublicFile(
+            path="wnut17_unlabelled/palm.10000",
+            url=f"{_RAW}/leondz/emerging_entities_17/e52a2d2a71ac/source/raw_data/palm.10000",
+            sha256="4103522db58c609497d4fd26ef40e1165adad378baf090e600baf362d8dd2fc1",
+            size=883_565,
+        ),
+        "redd.tok.uniq": PublicFile(
+            path="wnut17_unlabelled/redd.tok.uniq",
+            url=f"{_RAW}/leondz/emerging_entities_17/e52a2d2a71ac/source/raw_data/redd.tok.uniq",
+            sha256="038cdc3649963253efc78e9071acd05b3f36f99e0f3d408ac9940c1b8e5eb391",
+            size=193_169,
+        ),
+        "rigo.10000": PublicFile(
+            path="wnut17_unlabelled/rigo.10000",
+            url=f"{_RAW}/leondz/emerging_entities_17/e52a2d2a71ac/source/raw_data/rigo.10000",
+            sha256="4cb9287bfc4811b90b214bb643df021b59734ca4b0f41caa08d2afaafe6d83f6",
+            size=897_598,
+        ),
+        "stacko-src": PublicFile(
+            path="wnut17_unlabelled/stacko-src",
+            url=f"{_RAW}/leondz/emerging_entities_17/e52a2d2a71ac/source/raw_data/stacko-src",
+            sha256="c41f58afeb8c159bd06d45d10a1f7c74e78305fad08517272b2aaa773588a48a",
+            size=239_459,
+        ),
+        "yt-filter": PublicFile(
+            path="wnut17_unlabelled/yt-filter",
+            url=f"{_RAW}/leondz/emerging_entities_17/e52a2d2a71ac/source/raw_data/yt-filter",
+            sha256="3d17c42ff7449e3ba14ceac557285c0c4b38a9cf8ab0ebc8e3a97607450bec73",
+            size=3_673_861,
+        ),
+    },
     "wikigold": {
         "train": PublicFile(
             path="wikigold/wikigold.conll.txt",

@@ -33,6 +33,8 @@ NAMES = (
     "language-head",
     "lambda-front",
     "multi-task",
+    "task-adaptive",
+    "domain-adaptive",
 )
 
 
