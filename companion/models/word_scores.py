@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from companion.errors import ModelError
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -25,12 +27,21 @@ def scores_at(model: nn.Module, inputs: Mapping[str, Tensor], chosen_BT: Tensor)
     `chosen_BT` is true where scores are wanted. Where the model's scorer is known it sees no other position; with 15 %
     of them chosen it does 15 % of the work, and the scores are the same up to rounding.
 
+    Raises:
+        ModelError: the model gives no scores for positions: it has another head.
+
     Taught in: book/foundations/a-bert-from-scratch
     """
     scorer = scorer_of(model)
     if scorer is None:
+        logits = model(**inputs).logits
+        if logits.dim() != 3:
+            raise ModelError(
+                f"{type(model).__name__} has no masked-language head: its scores have shape {tuple(logits.shape)}",
+                remedy='give the text a head of its own: SharedBody({…, "unlabelled": MaskedLMTask(encoder).model()})',
+            )
         # A prompt in front makes the scores longer: the pieces are the last positions.
-        return model(**inputs).logits[:, -chosen_BT.shape[1] :][chosen_BT]
+        return logits[:, -chosen_BT.shape[1] :][chosen_BT]
     return scorer(model.base_model(**inputs).last_hidden_state[chosen_BT])
 
 

@@ -8,9 +8,10 @@ import torch
 from companion.adaptation import LoRA, adapt
 from companion.corpora.microlanguage import MicroLanguage
 from companion.encoding.contract import IGNORE_INDEX
+from companion.errors import ModelError
 from companion.models import load_encoder, mini_encoder
 from companion.models.word_scores import HEADS, scorer_of, scores_at
-from companion.tasks import MaskedLMTask
+from companion.tasks import MaskedLMTask, TextTask
 from tests.tokenizers import make_model_folder, training_sentences
 
 KINDS = {"wordpiece": "BertForMaskedLM", "bytelevel": "RobertaForMaskedLM", "unigram": "XLMRobertaForMaskedLM"}
@@ -77,6 +78,13 @@ def test_a_wrapped_model_is_run_as_a_whole(tmp_path):
         slow = task.objective.from_logits(model(**inputs).logits, labels)
         fast = task.objective(model, {"unlabelled": batch})["masked_lm"]
     assert abs(float(fast - slow)) < 1e-5 * float(slow)
+
+
+def test_a_model_without_the_head_is_told_so(tmp_path):
+    encoder = load_encoder(str(make_model_folder("wordpiece", tmp_path / "tiny")))
+    task, classifier = MaskedLMTask(encoder), TextTask(("bad", "good"), encoder).model()
+    with pytest.raises(ModelError, match="no masked-language head"):
+        task.objective(classifier, {"unlabelled": batch_of(task)})
 
 
 def test_a_compiled_model_is_run_as_a_whole():
