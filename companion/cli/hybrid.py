@@ -34,6 +34,7 @@ def train_hybrid(
     Raises:
         CompanionError: whatever is asked for cannot be done.
     """
+    from companion.corpora.decontamination import decontaminate, held_out_rows
     from companion.recipes.hybrid import hybrid_fine_tune
     from companion.recipes.story import MODEL_FOLDER
     from companion.training.config import TrainConfig
@@ -55,6 +56,12 @@ def train_hybrid(
         raise ConfigError("there is no test split to compare on", remedy="give --test")
     say(describe_corpus(corpus, task_options.get("kind", "single")))
     say(f"{len(texts):,} lines of unlabelled text")
+    leaked = len(decontaminate(texts, held_out_rows(corpus)).removals)
+    if leaked:
+        say(
+            f"warning: {leaked:,} lines of the text are, or nearly hold, sentences of dev or test; the comparison "
+            f"flatters hybrid (companion corpora --remove … --from {mix['text']} takes them out)"
+        )
     found = hybrid_fine_tune(
         corpus,
         texts,
@@ -73,6 +80,7 @@ def train_hybrid(
         "schedule": mix["schedule"],
         "weight": mix["weight"],
         "unknown_pieces": found.unknown,
+        "held_out_in_text": leaked,
         "stages": [
             {"name": stage.name, "what": str(stage), "updates": stage.run.steps, "word_pieces": stage.pieces}
             for stage in (*found.stages, found.plain)

@@ -20,6 +20,7 @@ from companion.models.encoder import OFFLINE, load_encoder
 from companion.models.shared import SharedBody
 from companion.objectives.masked_lm import MaskedLMCrossEntropy
 from companion.objectives.mixture import Mixture
+from companion.objectives.terms import one_term
 from companion.recipes.supervised import make_task
 from companion.tasks.masked_lm import MaskedLMTask
 from companion.tasks.scoring import evaluate
@@ -122,12 +123,14 @@ def hybrid_fine_tune(
     a folder of its own, and the same call resumes the stage that it was in.
 
     Raises:
-        ConfigError: there is no such schedule, or λ is negative.
+        ConfigError: there is no such schedule, or λ is negative or no finite number.
         DataError: there is no text, or the tokenizer does not know half of it.
     """
     config = config or TrainConfig()
     if schedule not in SCHEDULES:
         raise ConfigError(f"schedule is {schedule!r}", remedy=f"choose {' or '.join(SCHEDULES)}")
+    # Asked before anything is loaded, and of the schedule that has no use for it too.
+    one_term("masked_lm", weight)
     encoder = load_encoder(model)
     unknown = check_texts(texts, encoder)
     task, language = make_task(corpus, encoder, task_options), MaskedLMTask(encoder)
