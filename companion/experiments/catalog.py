@@ -32,6 +32,7 @@ NAMES = (
     "continual",
     "language-head",
     "lambda-front",
+    "hybrid-newsroom",
     "multi-task",
     "task-adaptive",
     "domain-adaptive",

@@ -9,6 +9,7 @@ from companion.encoding.contract import IGNORE_INDEX
 from companion.encoding.masking import MaskedBatches, Masking
 from companion.encoding.pieces import special_tokens
 from companion.errors import ConfigError, EvaluationError
+from companion.models.language_head import has_language_head, put_language_head
 from companion.objectives.masked_lm import MaskedLMCrossEntropy
 
 if TYPE_CHECKING:
@@ -42,9 +43,16 @@ class MaskedLMTask:
         self.encoder, self.max_length, self.masking = encoder, length, Masking(share=share)
         self.objective = MaskedLMCrossEntropy()
 
-    def model(self, *, seed: int = 0) -> nn.Module:
-        """The body with its masked-language head; a head the encoder was not stored with depends on `seed` alone."""
-        return self.encoder.model_with_head("ForMaskedLM", seed=seed)
+    def model(self, *, seed: int = 0, fresh_head: bool = False) -> nn.Module:
+        """The body with its masked-language head; a head the encoder was not stored with depends on `seed` alone.
+
+        The offline encoder gets the trained head that comes with the book, unless a fresh one is asked for.
+
+        Raises:
+            ModelError: the file of the trained head is missing or altered.
+        """
+        model = self.encoder.model_with_head("ForMaskedLM", seed=seed)
+        return put_language_head(model) if has_language_head(self.encoder) and not fresh_head else model
 
     def rows(self, texts: Sequence[Sentence | str]) -> list[list[int]]:
         """Each text as rows of at most `max_length` pieces, special tokens included; no piece is lost."""
