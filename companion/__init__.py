@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from companion.deployment.adapters import AdapterSet as AdapterSet
     from companion.deployment.predictor import Predictor as Predictor
     from companion.deployment.predictor import load as load
+    from companion.doctor.examination import doctor as doctor
     from companion.errors import CompanionError as CompanionError
     from companion.evaluation.comparison import Comparison as Comparison
     from companion.evaluation.comparison import compare as compare
@@ -70,6 +71,7 @@ __getattr__, __dir__, __all__ = attach(
         "corpora.records": ("Corpus",),
         "deployment.adapters": ("AdapterSet",),
         "deployment.predictor": ("Predictor", "load"),
+        "doctor": ("doctor",),
         "corpora.texts": ("Text", "TextCorpus"),
         "errors": ("CompanionError",),
         "evaluation.comparison": ("Comparison", "compare"),

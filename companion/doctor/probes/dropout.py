@@ -1,0 +1,67 @@
+"""Is dropout on in training and off in evaluation?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from companion.doctor.findings import ERROR, WARNING, Finding
+from companion.doctor.probe import CannotCheck, Outcome, Probe
+
+if TYPE_CHECKING:
+    from companion.doctor.patient import Patient
+
+
+def examine(patient: Patient) -> Outcome:
+    """Run one step and one evaluation, and ask every dropout layer that works whether it is switched on.
+
+    Raises:
+        CannotCheck: there is neither a step nor an evaluation, or the model has no dropout.
+    """
+    if patient.step is None and patient.evaluate is None:
+        raise CannotCheck("neither a step nor an evaluation was given (step=, evaluate=)")
+    findings: list[Finding] = []
+    told = []
+    if patient.step is not None:
+        seen = patient.run(patient.views[0].batch)
+        layers = seen.dropout_on + seen.dropout_off
+        if layers and not seen.dropout_on:
+            findings.append(
+                PROBE.finding(
+                    WARNING,
+                    f"All {layers} passes through dropout layers in your training step were switched off: the model "
+                    "is in evaluation mode.",
+                    "Call model.train() before training; from_pretrained returns a model in evaluation mode. If your "
+                    "loop calls it before the step, call it before the doctor as well.",
+                    off=layers,
+                )
+            )
+        elif layers:
+            told.append(f"on in {seen.dropout_on} of {layers} passes of a training step")
+    if patient.evaluate is not None:
+        seen = patient.watch(lambda: patient.evaluate(patient.model))
+        if seen.dropout_on:
+            findings.append(
+                PROBE.finding(
+                    ERROR,
+                    f"{seen.dropout_on:,} of {seen.dropout_on + seen.dropout_off:,} passes through dropout layers in "
+                    "your evaluation were switched on: the score is that of a damaged model, and another every time.",
+                    "Call model.eval() before evaluating, and model.train() afterwards.",
+                    on=seen.dropout_on,
+                )
+            )
+        elif seen.dropout_off:
+            told.append(f"off in {seen.dropout_off:,} passes of an evaluation")
+    if not findings and not told:
+        raise CannotCheck("no dropout layer with a rate above 0 was passed")
+    return findings or "dropout " + ", ".join(told)
+
+
+PROBE = Probe(
+    name="dropout",
+    question="Is dropout on in training and off in evaluation?",
+    needs="step or evaluate, and a model with dropout",
+    costs="one step and one evaluation, undone",
+    proves="in which mode the layers ran",
+    page="book/walkthroughs/the-production-training-loop#alarms-read",
+    examine=examine,
+)

@@ -1,0 +1,67 @@
+"""Is the learning rate in the range of what is trained?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from companion.doctor.findings import WARNING
+from companion.doctor.probe import CannotCheck, Outcome, Probe, need
+from companion.training.resolve import suggest_learning_rate
+
+if TYPE_CHECKING:
+    from companion.doctor.patient import Patient
+
+HIGH, LOW = 20.0, 30.0
+"""How many times the usual rate is too high, and how many times below it is too low."""
+
+
+def examine(patient: Patient) -> Outcome:
+    """Compare the rate of the group that trains most with what is usual for this size and this share.
+
+    With a schedule, the rate at its peak counts. The usual rates are those of Adam and AdamW.
+
+    Raises:
+        CannotCheck: there is no model, nothing says the rate, or the optimiser is of another family.
+    """
+    need(patient.model, "no model was given")
+    if not any(p.requires_grad for p in patient.model.parameters()):
+        raise CannotCheck("nothing is trainable")
+    rate = _rate(patient)
+    usual, why = suggest_learning_rate(patient.model)
+    times = rate / usual
+    told = f"{rate:.1e}; usual for {why.split(':')[0]} is about {usual:.0e}"
+    if 1 / LOW < times < HIGH:
+        return told
+    far = f"{times:.0f} times" if times > 1 else f"{1 / times:.0f} times less than" if times else "nothing beside"
+    return [
+        PROBE.finding(
+            WARNING,
+            f"The learning rate is {rate:.1e}, {far} what is usual with AdamW for this model ({usual:.0e}: {why}).",
+            "Try the usual rate beside yours, on the dev set: full fine-tuning wants less, heads and LoRA want more.",
+            rate=rate,
+            usual=usual,
+        )
+    ]
+
+
+def _rate(patient: Patient) -> float:
+    groups = [(optimizer, group) for optimizer in patient.optimizers for group in optimizer.param_groups]
+    if not groups:
+        if patient.learning_rate is None:
+            raise CannotCheck("no optimiser was given or found, and no learning_rate=")
+        return float(patient.learning_rate)
+    optimizer, group = max(groups, key=lambda item: sum(p.numel() for p in item[1]["params"] if p.requires_grad))
+    if "adam" not in type(optimizer).__name__.lower():
+        raise CannotCheck(f"usual rates are known for Adam and AdamW, not for {type(optimizer).__name__}")
+    return float(max(group.get("initial_lr", 0), group["lr"]))
+
+
+PROBE = Probe(
+    name="learning rate",
+    question="Is the learning rate in the range of what is trained?",
+    needs="model and optimiser, or learning_rate",
+    costs="nothing",
+    proves="how far the rate is from the usual one, not that it is wrong",
+    page="book/foundations/optimisers#sweep-read",
+    examine=examine,
+)
