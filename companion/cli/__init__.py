@@ -1,4 +1,4 @@
-"""The commands: `companion corpora | train | tune | evaluate | compare | predict | export | audit | experiments`."""
+"""The commands: `corpora | train | tune | evaluate | compare | predict | export | doctor | audit | experiments`."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for command in (corpora, train, tune, evaluate, compare, predict, export, audit, experiments):
+    for command in (corpora, train, tune, evaluate, compare, predict, export, doctor, audit, experiments):
         app.command()(command)
     return app
 
@@ -144,6 +144,36 @@ def audit(
 
     if audit_report(report, total=total, as_json=as_json):
         raise typer.Exit(1)
+
+
+def doctor(
+    folder: Annotated[Path, typer.Argument(help="A saved model: any transformers folder, or an export.")],
+    data: Annotated[Path | None, typer.Option(help="The labelled file it was trained on.")] = None,
+    dev: Annotated[Path | None, typer.Option(help="The file its settings were chosen with.")] = None,
+    test: Annotated[Path | None, typer.Option(help="The file it was measured on.")] = None,
+    score: Annotated[str | None, typer.Option(help="The score you report, as you write it: 0.9670.")] = None,
+    fail_on: Annotated[str, typer.Option(help="Exit with 1 from this on: error, warning, or note.")] = "error",
+    github: Annotated[bool, typer.Option("--github", help="Print annotations for GitHub Actions.")] = False,
+    format: Annotated[str, typer.Option(help=FORMAT_HELP)] = "auto",
+    columns: Annotated[str | None, typer.Option(help="As for train.")] = None,
+    scheme: Annotated[str, typer.Option(help="auto, IOB1, IOB2, or BIOES.")] = "auto",
+    repair: Annotated[bool, typer.Option(help="Repair tags that break the scheme, and count them.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Look at a saved model and its files for what runs without an error and ruins the result."""
+    from companion.cli.doctor import examine
+
+    code = examine(
+        folder,
+        {"train": data, "dev": dev, "test": test},
+        options={"format": format, "columns": columns, "scheme": scheme, "repair": repair},
+        score=score,
+        fail_on=fail_on,
+        as_json=as_json,
+        github=github,
+    )
+    if code:
+        raise typer.Exit(code)
 
 
 def experiments(

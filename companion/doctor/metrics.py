@@ -59,10 +59,10 @@ def gold_of(patient: Patient) -> Gold:
     if wanted in ("auto", "tags"):
         try:
             gold = _of_rows(patient)
-            if wanted == "tags" or _works(patient, gold):
-                return gold
+            score_with(patient, gold, gold.rows)
+            return gold
         except CannotCheck:
-            if wanted == "tags":
+            if wanted == "tags" or not len(patient.batches):
                 raise
     return _of_batches(patient)
 
@@ -86,14 +86,6 @@ def score_with(patient: Patient, gold: Gold, guess: Sequence[Sequence[Any]]) -> 
             continue
         return _number(found, patient.metric)
     raise CannotCheck(f"the metric could not be called ({'; '.join(problems) or 'no form fits these labels'})")
-
-
-def _works(patient: Patient, gold: Gold) -> bool:
-    try:
-        score_with(patient, gold, gold.rows)
-    except CannotCheck:
-        return False
-    return True
 
 
 def _of_rows(patient: Patient) -> Gold:

@@ -28,6 +28,7 @@ def examine(patient: Patient) -> Outcome:
         patient.first_split("train")
     name, held = patient.first_split("test", "dev")
     train = [bare(row.text) for row in patient.rows["train"]]
+    written = {bare(row.text): row.text for row in held}
     rows = [text for row in held if len((text := bare(row.text)).split()) >= SHORTEST]
     if not rows:
         raise CannotCheck(f"no row of {name} has {SHORTEST} words or more")
@@ -46,7 +47,7 @@ def examine(patient: Patient) -> Outcome:
         PROBE.finding(
             ERROR if share >= MANY else WARNING if share >= FEW else NOTE,
             f"{len(exact):,} rows of {name} stand in train word for word, {len(near):,} nearly ({share:.1%} of "
-            f"{len(rows):,} rows of {SHORTEST} words or more{limits}), such as {_shown(example)}.",
+            f"{len(rows):,} rows of {SHORTEST} words or more{limits}), such as {_shown(written[example])}.",
             "Take them out of train, report the score without them, and split by document before anything else.",
             exact=len(exact),
             near=len(near),
