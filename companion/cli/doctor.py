@@ -1,0 +1,119 @@
+"""`companion doctor`: a second opinion on a saved model and the files it was trained and measured on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from companion.cli.output import plain, say
+from companion.cli.source import Source
+from companion.errors import CompanionError, ConfigError, DataError, ModelError
+
+if TYPE_CHECKING:
+    from companion.doctor.findings import Report
+
+PROBES = (
+    "do-nothing baselines",
+    "padding in the logits",
+    "test rows in train",
+    "contradictory labels",
+    "classes in every split",
+    "label names",
+    "pickles",
+    "digits of the score",
+)
+"""What a folder and files can be asked; the other probes need the code that trains."""
+ROWS = 64
+"""Rows on which the saved model is tried."""
+
+
+def examine(
+    folder: Path,
+    files: dict[str, Path | None],
+    *,
+    options: dict[str, Any],
+    score: str | None,
+    fail_on: str,
+    as_json: bool,
+    github: bool,
+) -> int:
+    """Print the report on a saved model and its files; the exit code is 1 where something as bad as `fail_on` is found.
+
+    Raises:
+        ConfigError: two output forms are asked for, or there is no such severity.
+        DataError: a file cannot be read as asked.
+        ModelError: there is no such folder.
+    """
+    from companion.doctor.findings import SEVERITIES
+
+    if fail_on not in SEVERITIES:
+        raise ConfigError(f"--fail-on is {fail_on!r}", remedy=f"choose one of {', '.join(SEVERITIES)}")
+    if as_json and github:
+        raise ConfigError("--json and --github are both given", remedy="choose one")
+    if not folder.is_dir():
+        raise ModelError("there is no such folder", file=folder, remedy="check the path, or save the model first")
+    rows = {name: Source(train=path, **options).load_one() for name, path in files.items() if path is not None}
+    report = _report(folder, rows, score)
+    if as_json:
+        print(report.to_json())
+    elif github:
+        pinned = next((str(path) for path in files.values() if path is not None), None)
+        print("\n".join(map(plain, report.annotations(pinned))) or f"::notice::{plain(report.summary)}")
+    else:
+        print(plain(str(report)))
+    return int(report.fails(fail_on))
+
+
+def _report(folder: Path, rows: dict[str, Any], score: str | None) -> Report:
+    from companion.doctor import doctor
+
+    return doctor(only=PROBES, folder=folder, score=score, **rows, **_opened(folder, rows))
+
+
+def _opened(folder: Path, rows: dict[str, Any]) -> dict[str, Any]:
+    """The model of the folder with rows to try it on, and the usual metric; without what cannot be opened."""
+    from companion.corpora.records import Sentence
+
+    tagged = any(isinstance(split[0], Sentence) for split in rows.values())
+    given: dict[str, Any] = {"metric": entity_f1 if tagged else accuracy} if rows else {}
+    try:
+        task, model = _load(folder)
+    except CompanionError as error:
+        say(f"the model is not opened: {error.problem}")
+        return given
+    given |= {"model": model, "tokenizer": task.encoder.tokenizer}
+    tried = next((list(rows[name])[:ROWS] for name in ("test", "dev", "train") if name in rows), [])
+    fitting = [row for row in tried if _fits(row, task.labels)]
+    if fitting and (task.name == "tokens") == tagged:
+        given["loader"] = task.batches(fitting, batch_size=16, order="random")
+    return given
+
+
+def _load(folder: Path) -> Any:
+    from companion.tasks.folder import kind_of
+    from companion.tasks.texts import TextTask
+    from companion.tasks.tokens import TokenTask
+
+    return (TextTask if kind_of(folder) == "texts" else TokenTask).load(folder)
+
+
+def _fits(row: Any, labels: tuple[str, ...]) -> bool:
+    return set(getattr(row, "tags", None) or (row.label,)) <= set(labels)
+
+
+def entity_f1(gold: list[list[str]], predicted: list[list[str]]) -> float:
+    """Strict micro F1 over entities, 0 where there is nothing to count."""
+    from companion.evaluation.entities import score_entities
+
+    return score_entities(gold, predicted, bootstrap=0).micro.f1 or 0.0
+
+
+def accuracy(gold: list[str], predicted: list[str]) -> float:
+    """The share of equal labels.
+
+    Raises:
+        DataError: there is no label.
+    """
+    if not gold:
+        raise DataError("there is no label to score")
+    return sum(map(str.__eq__, gold, predicted)) / len(gold)
