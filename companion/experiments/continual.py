@@ -3,7 +3,8 @@
 "micro": the micro-language, PER and LOC, then ORG and PROD, on a MiniBERT that has read unlabelled text; scored on
 names that were never labelled. "clinc": three domains of CLINC150, five intents each and eight texts an intent, on the
 offline encoder. Every strategy with a strength (or a learning rate of its own) has five values of it to choose from,
-on a seed that is not compared and on dev; on CLINC150 nothing is chosen, and what would need it is left out.
+in each setting, on a seed that is not compared and on dev; on CLINC150 nothing is chosen, and what would need it is
+left out.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 NAME = "continual"
 SETTINGS = ("class-incremental", "task-aware")
+CHOOSE = {"class-incremental": "choose", "task-aware": "choose-aware"}
+"""The part of the plan that chooses for a setting."""
 GRIDS = {
     "replay": (0.1, 0.3, 1.0, 3.0, 10.0),
     "ewc": (1e2, 1e4, 1e6, 1e8, 1e10),
@@ -77,9 +80,13 @@ def plan() -> list[dict[str, Any]]:
 
 
 def choices() -> list[dict[str, Any]]:
-    """The cells that choose: five values of every strategy that has one."""
+    """The cells that choose: five values of every strategy that has one, in each setting that it knows."""
     return [
-        {"part": "choose", "strategy": strategy, "value": value} for strategy, grid in GRIDS.items() for value in grid
+        {"part": part, "strategy": strategy, "value": value}
+        for part in CHOOSE.values()
+        for strategy, grid in GRIDS.items()
+        for value in grid
+        if (strategy, part) != ("adapters", CHOOSE[SETTINGS[0]])
     ]
 
 
@@ -95,17 +102,17 @@ def comparisons(stream: str, seed: int) -> list[dict[str, Any]]:
 
 def measure(*, full: bool, root: Path, part: str, **factors: Any) -> dict[str, Any]:
     """One sequence; the scores after every stage, and what is read off them."""
-    if part == "choose":
-        strategy, value, seed = factors["strategy"], factors["value"], CHOOSING
-        setting = SETTINGS[strategy == "adapters"]
-        return result(learn("micro", setting, strategy, value, seed, split="dev", full=full), value)
+    if part in CHOOSE.values():
+        setting = next(one for one, name in CHOOSE.items() if name == part)
+        strategy, value = factors["strategy"], factors["value"]
+        return result(learn("micro", setting, strategy, value, CHOOSING, split="dev", full=full), value)
     if part == "memory":
         value, memory, seed = factors["value"], factors["memory"], factors["seed"]
         found = learn("micro", SETTINGS[0], "replay", value, seed, memory=memory, full=full)
         return result(found, value)
     stream, strategy, value = factors["stream"], factors["strategy"], None
     if stream == "micro" and strategy in GRIDS:
-        value = best_value(strategy, root) if full else GRIDS[strategy][0]
+        value = best_value(strategy, factors["setting"], root) if full else GRIDS[strategy][0]
     found = learn(stream, factors["setting"], strategy, value, factors["seed"], full=full)
     return result(found, value)
 
@@ -232,7 +239,7 @@ def clinc(seed: int) -> tuple[Encoder, dict[str, TextCorpus]]:
     return load_encoder(), corpora
 
 
-def best_value(strategy: str, root: Path | None = None) -> float:
+def best_value(strategy: str, setting: str, root: Path | None = None) -> float:
     """The value with the highest average on dev of the choosing seed; the smaller one of two that are equal.
 
     Raises:
@@ -241,11 +248,11 @@ def best_value(strategy: str, root: Path | None = None) -> float:
     cells = [
         cell
         for cell in load_record(NAME, root)
-        if cell.factors["part"] == "choose" and cell.factors["strategy"] == strategy
+        if cell.factors["part"] == CHOOSE[setting] and cell.factors["strategy"] == strategy
     ]
     if len(cells) < len(GRIDS[strategy]):
         raise RecordError(
             f"{len(cells)} of {len(GRIDS[strategy])} values are measured for {strategy}",
-            remedy=f"companion experiments {NAME} --cell choose-{strategy}",
+            remedy=f"companion experiments {NAME} --cell {CHOOSE[setting]}-{strategy}",
         )
     return max(cells, key=lambda cell: (cell.result["average"], -cell.factors["value"])).factors["value"]

@@ -13,9 +13,9 @@ from companion.experiments import continual, load_record, run_cells
 
 def test_the_plan_is_every_cell_once() -> None:
     cells = continual.plan()
-    assert len(cells) == len({tuple(cell.values()) for cell in cells}) == 25 + 5 * 13 + 3 * 15 + 5 * 9
-    assert [cell["part"] for cell in cells[:26]] == ["choose"] * 25 + ["compare"]
-    counts = Counter(cell["strategy"] for cell in cells if cell["part"] == "choose")
+    assert len(cells) == len({tuple(cell.values()) for cell in cells}) == 45 + 5 * 13 + 3 * 15 + 5 * 9
+    assert [cell["part"] for cell in cells[:46]] == ["choose"] * 20 + ["choose-aware"] * 25 + ["compare"]
+    counts = Counter(cell["strategy"] for cell in cells if cell["part"] == "choose-aware")
     assert set(counts.values()) == {5} and counts.keys() == continual.GRIDS.keys()
     assert not any(cell.get("strategy") == "adapters" and cell.get("setting") == "class-incremental" for cell in cells)
     assert continual.CHOOSING not in continual.SEEDS
@@ -49,9 +49,11 @@ def test_the_best_value_is_that_of_dev_and_needs_the_whole_grid(tmp_path: Path) 
 
     record(continual.GRIDS["ewc"][:3])
     with pytest.raises(RecordError, match="3 of 5 values"):
-        continual.best_value("ewc", tmp_path)
+        continual.best_value("ewc", "class-incremental", tmp_path)
+    with pytest.raises(RecordError, match="0 of 5 values"):
+        continual.best_value("ewc", "task-aware", tmp_path)
     record(continual.GRIDS["ewc"])
-    assert continual.best_value("ewc", tmp_path) == 1e4
+    assert continual.best_value("ewc", "class-incremental", tmp_path) == 1e4
 
 
 def test_the_record_has_no_cell_outside_the_plan() -> None:
