@@ -25,7 +25,7 @@ WEIGHT = 0.5
 PLAIN, EQUAL, ADAPTED, JOINT = "plain", "plain-equal", "adapted", "joint"
 ARMS = {PLAIN: ("joint", 0.0), EQUAL: ("longer", 0.0), ADAPTED: ("sequence", 0.0), JOINT: ("joint", WEIGHT)}
 """Each arm as `fit_arm` calls it, with its λ."""
-RATE, BATCH, LONGEST = 2e-4, 8, 128
+RATE, BATCH, LONGEST = 2e-4, 4, 128
 
 
 def measure_arm(

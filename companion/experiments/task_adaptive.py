@@ -19,10 +19,10 @@ from companion.experiments.records import Cell, run_cells
 
 NAME = "task-adaptive"
 CORPORA = ("crossner-ai", "crossner-politics")
-UPDATES = 120
-"""Labelled updates of eight sentences."""
-TEXT_EPOCHS = {"crossner-ai": 10, "crossner-politics": 5}
-"""How often the sentences are read as text: 1,000 sentences read in either domain."""
+UPDATES = 240
+"""Labelled updates of four sentences."""
+TEXT_EPOCHS = {"crossner-ai": 7, "crossner-politics": 3}
+"""How often the sentences are read as text, three an update: 720 sentences in either domain."""
 JUDGED = 100
 SEEDS = (0, 1, 2, 3, 4)
 
