@@ -1,9 +1,10 @@
 """One body for three desks: names, sentiment and topic of Newsroom, alone, in pairs and together, from few labels.
 
 Every task has labelled rows of its own: no sentence is labelled twice. All arms give every task the same rows in the
-same order, the same first head and the same number of updates of four rows; what differs is who shares the body. The
+same order, the same first head and the same number of updates of four rows; what differs is who shares the body. Where
+several share it, all of them are in each update; in the arm "in-turn" one is drawn for each of three times as many. The
 "surgery" arm merges the gradients of all three with PCGrad. In the two last arms the desks have labelled unequally much
-and one of them is drawn for each update: "by-size" (temperature 1) or "evenly" (100). Test is scored once a cell.
+and one is drawn for each update: "by-size" (temperature 1) or "evenly" (100). Test is scored once a cell.
 
 The arm "all" also measures the cosines between the tasks' gradients over the body, before the first update and after
 the last, in thousandths.
@@ -37,11 +38,13 @@ ARMS: dict[str, tuple[str, ...]] = {
     "names+topic": ("names", "topic"),
     "sentiment+topic": ("sentiment", "topic"),
     "all": TASKS,
+    "in-turn": TASKS,
     "surgery": TASKS,
     "by-size": TASKS,
     "evenly": TASKS,
 }
-TEMPERATURES = {"by-size": 1.0, "evenly": 100.0}
+TEMPERATURES = {"in-turn": 1.0, "by-size": 1.0, "evenly": 100.0}
+UNEQUAL_ARMS = ("by-size", "evenly")
 SEEDS = (0, 1, 2, 3, 4)
 LABELS, UPDATES, BATCH, RATE = 200, 100, 4, 2e-4
 LONGEST = 16
@@ -62,7 +65,7 @@ def run(profile: str = "fast", root: Path = Path("records"), say: Callable[[str]
 
 def plan() -> list[dict[str, str | int]]:
     """Every cell of the full profile: first who shares with whom, then surgery, then unequal sizes, seed by seed."""
-    blocks = (tuple(ARMS)[:7], ("surgery",), tuple(TEMPERATURES))
+    blocks = (tuple(ARMS)[:8], ("surgery",), UNEQUAL_ARMS)
     return [{"arm": arm, "seed": seed} for block in blocks for seed in SEEDS for arm in block]
 
 
@@ -75,7 +78,7 @@ def measure(*, arm: str, seed: int, full: bool) -> dict[str, Any]:
     from companion.training.loop import train
 
     chosen = {name: task for name, task in tasks().items() if name in ARMS[arm]}
-    sources = batches(seed, UNEQUAL if arm in TEMPERATURES else dict.fromkeys(TASKS, LABELS), full=full)
+    sources = batches(seed, UNEQUAL if arm in UNEQUAL_ARMS else dict.fromkeys(TASKS, LABELS), full=full)
     sources = {name: sources[name] for name in chosen}
     updates = UPDATES if full else 2
     if arm in TEMPERATURES:
