@@ -67,6 +67,25 @@ def tag_names() -> tuple[str, ...]:
 CLASSES = ("negative", "neutral", "positive")
 
 
+@cache
+def new_model(task: str, naming: str) -> nn.Module:
+    """A model with a new head whose labels are named rightly, in the wrong order, or not at all."""
+    import torch
+    from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoModelForTokenClassification
+
+    from companion.models.encoder import quiet
+
+    kinds = {"texts": AutoModelForSequenceClassification, "masked-lm": AutoModelForMaskedLM}
+    labels = tag_names() if task == "tokens" else CLASSES
+    labels = labels[::-1] if naming == "permuted" else labels
+    names = {"id2label": dict(enumerate(labels)), "label2id": {name: number for number, name in enumerate(labels)}}
+    names = {"num_labels": len(labels)} if naming == "lost" else names
+    with torch.random.fork_rng(devices=[]), quiet():
+        torch.manual_seed(0)
+        kind = kinds.get(task, AutoModelForTokenClassification)
+        return kind.from_pretrained(home(), **({} if task == "masked-lm" else names))
+
+
 @dataclass
 class Clinic:
     """One patient: a loop, a task, and at most one fault; `examine()` calls the doctor."""
@@ -190,32 +209,12 @@ class Clinic:
 
     def make_model(self) -> nn.Module:
         """The model, with its names, its adapter, and what is frozen."""
-        import torch
-        from transformers import (
-            AutoModelForMaskedLM,
-            AutoModelForSequenceClassification,
-            AutoModelForTokenClassification,
-            logging,
-        )
-
         import companion
 
-        kind = {"texts": AutoModelForSequenceClassification, "masked-lm": AutoModelForMaskedLM}
-        names = {} if self.task == "masked-lm" else {"id2label": dict(enumerate(self.names))}
-        if self.fault == "names permuted":
-            names = {"id2label": dict(enumerate(reversed(self.names)))}
-        if self.fault == "names lost":
-            names = {"num_labels": len(self.names)}
-        elif names:
-            names["label2id"] = {name: number for number, name in names["id2label"].items()}
-        level = logging.get_verbosity()
-        logging.set_verbosity_error()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            model = kind.get(self.task, AutoModelForTokenClassification).from_pretrained(home(), **names)
-            if self.task == "lora":
-                model = companion.adapt(model, companion.LoRA(rank=4))
-        logging.set_verbosity(level)
+        naming = {"names permuted": "permuted", "names lost": "lost"}.get(self.fault, "right")
+        model = copy.deepcopy(new_model("tokens" if self.tagging else self.task, naming))
+        if self.task == "lora":
+            model = companion.adapt(model, companion.LoRA(rank=4))
         model.train(self.fault != "dropout off")
         if self.fault == "head frozen":
             for name, parameter in model.named_parameters():

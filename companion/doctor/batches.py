@@ -82,7 +82,7 @@ class View:
         return _map(self.batch, lambda tensor: tensor[index] if tensor.dim() and tensor.shape[0] == count else tensor)
 
 
-def view_of(batch: Any, fields: Mapping[str, str | int] | None = None, pad_id: int | None = None) -> View:
+def view_of(batch: Any, fields: Mapping[str, str | int] | None = None) -> View:
     """Find the parts of a batch; `fields` names them where guessing fails, such as `{"ids": 0, "labels": 2}`.
 
     Raises:
@@ -98,7 +98,11 @@ def view_of(batch: Any, fields: Mapping[str, str | int] | None = None, pad_id: i
             raise CannotCheck(f"fields names {key!r} for the {name}, and a batch has no such place")
         named[name] = path
     if "ids" not in named:
-        named = _guess(leaves, pad_id) | named
+        named = _guess(leaves, named) | named
+    elif "labels" not in named:
+        # Labels often stand beside a dictionary of inputs, without a name.
+        guessed = _guess(leaves, named)
+        named |= {name: path for name, path in guessed.items() if name == "labels" and isinstance(path[-1], int)}
     if "ids" not in named or leaves[named["ids"]].dim() != 2:
         raise CannotCheck("no word pieces (whole numbers, rows × positions) are found in a batch; name them: fields=")
     return View(batch=batch, paths=named)
@@ -127,7 +131,7 @@ def _named(leaves: Mapping[Path, Tensor], name: str) -> Path | None:
     return None
 
 
-def _guess(leaves: Mapping[Path, Tensor], pad_id: int | None) -> dict[str, Path]:
+def _guess(leaves: Mapping[Path, Tensor], named: Mapping[str, Path]) -> dict[str, Path]:
     """Tell the tensors of a tuple apart: pieces are the largest whole numbers, a mask is a block of ones."""
     grids = [path for path, tensor in leaves.items() if tensor.dim() == 2 and not tensor.is_floating_point()]
     masks = [path for path in grids if _is_mask(leaves[path])]
@@ -136,7 +140,7 @@ def _guess(leaves: Mapping[Path, Tensor], pad_id: int | None) -> dict[str, Path]
     pieces = [path for path in others if int(leaves[path].min()) >= 0]
     if not pieces:
         return {}
-    found["ids"] = max(pieces, key=lambda path: int(leaves[path].max()))
+    found["ids"] = named.get("ids") or max(pieces, key=lambda path: int(leaves[path].max()))
     shape = leaves[found["ids"]].shape
     same = [path for path in others if path != found["ids"] and leaves[path].shape == shape]
     attention = [path for path in masks if leaves[path].shape == shape]

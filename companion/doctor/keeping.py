@@ -149,8 +149,8 @@ def seed_everything(seed: int) -> None:
 
 
 def _of_tensor(tensor: Tensor) -> Restore:
-    if any(step == 0 and size > 1 for step, size in zip(tensor.stride(), tensor.shape, strict=True)):
-        return lambda: None  # an expanded view of one number: nothing can be written into it
+    if not _is_writable(tensor):
+        return lambda: None
     storage, copy, wanted = tensor.data, tensor.detach().clone(), tensor.requires_grad
     gradient = tensor.grad
     gradient_copy = None if gradient is None else gradient.detach().clone()
@@ -162,11 +162,16 @@ def _of_tensor(tensor: Tensor) -> Restore:
             storage.copy_(copy)
             if tensor.is_leaf:
                 tensor.requires_grad_(wanted)
-                if gradient is not None:
+                if gradient is not None and _is_writable(gradient):
                     gradient.data.copy_(gradient_copy)
                 tensor.grad = gradient
 
     return restore
+
+
+def _is_writable(tensor: Tensor) -> bool:
+    """Whether each number has its own place: an expanded view has not, and nothing writes into it."""
+    return all(step != 0 or size < 2 for step, size in zip(tensor.stride(), tensor.shape, strict=True))
 
 
 def _of_module(module: nn.Module) -> Restore:

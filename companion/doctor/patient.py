@@ -109,7 +109,7 @@ class Patient:
         """
         if not len(self.batches):
             raise CannotCheck(self.no_batches)
-        return [view_of(batch, self.fields, self.pad_id) for batch in self.batches]
+        return [view_of(batch, self.fields) for batch in self.batches]
 
     @cached_property
     def is_language_model(self) -> bool:

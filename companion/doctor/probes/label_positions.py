@@ -41,6 +41,8 @@ def examine(patient: Patient) -> Outcome:
     if not matches.found:
         raise CannotCheck(f"none of {plural(matches.rows, 'row')} of the batches is a sentence of {split}=")
     words, kept, offsets = _best_count(matches.found, patient.labels)
+    if not words:
+        raise CannotCheck(f"no tag of {split}= is among the labels {', '.join(patient.labels[:4])} …")
     if words < TOO_FEW:
         raise CannotCheck(f"only {plural(words, 'entity word')} in the {plural(len(matches.found), 'row')} matched")
     told = f"{kept:,} of {words:,} entity words keep their own label on one of their pieces"
@@ -65,15 +67,18 @@ def examine(patient: Patient) -> Outcome:
 
 
 def _best_count(found: list[Match], labels: tuple[str, ...]) -> tuple[int, int, Counter[int]]:
-    """The counts under the spelling that fits best: data may be IOB1 and the labels IOB2, or BIOES."""
+    """The counts under the spelling given, or under another if it fits: data may be IOB1 and the labels BIOES."""
     counts = []
     for scheme in SPELLINGS:
         try:
             rows = [match.tags if scheme == "as given" else _spelt(match.tags, scheme) for match in found]
         except DataError:
             continue
-        counts.append(_count(found, rows, labels))
-    return max(counts, key=lambda count: count[1])
+        if {tag for tags in rows for tag in tags} <= set(labels):
+            counts.append(_count(found, rows, labels))
+    counts = counts or [_count(found, [match.tags for match in found], labels)]
+    fitting = [count for count in counts if count[0] >= TOO_FEW and count[1] >= ENOUGH * count[0]]
+    return fitting[0] if fitting else counts[0]
 
 
 def _spelt(tags: tuple[str, ...], scheme: str) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def examine(patient: Patient) -> Outcome:
     view = max(patient.views, key=lambda view: view.ids.shape[0])
     rows = view.ids.shape[0]
     if rows < 2 * pieces:
-        view = view_of(_joined(patient, pieces), patient.fields, patient.pad_id)
+        view = view_of(_joined(patient, pieces), patient.fields)
         rows = view.ids.shape[0]
     if rows < pieces:
         raise CannotCheck(f"a batch of {rows} rows cannot be cut into {pieces} pieces")
@@ -118,7 +118,7 @@ def _joined(patient: Patient, pieces: int) -> object:
     batches = [view.batch for view in views if view.ids.shape[1] == views[0].ids.shape[1]]
     enough = 0
     for place, batch in enumerate(batches):
-        enough += view_of(batch, patient.fields, patient.pad_id).ids.shape[0]
+        enough += view_of(batch, patient.fields).ids.shape[0]
         if enough >= 2 * pieces:
             return join(batches[: place + 1], torch.cat)
     return max(views, key=lambda view: view.ids.shape[0]).batch

@@ -34,7 +34,7 @@ def examine(patient: Patient) -> Outcome:
     else:
         from companion.doctor.batches import view_of
 
-        before, after = (patient.logits(view_of(b, patient.fields, patient.pad_id)) for b in (view.batch, changed))
+        before, after = (patient.logits(view_of(b, patient.fields)) for b in (view.batch, changed))
     if before.shape != after.shape or before.shape[0] != view.ids.shape[0]:
         raise CannotCheck(f"the logits have the shape {tuple(before.shape)}, which does not fit the rows")
     if before.dim() == 3:

@@ -1,0 +1,70 @@
+"""`companion doctor FOLDER`: a saved model and its files, for people, for programs and for a build."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from companion.cli import main
+from companion.corpora.conll import write_conll
+from tests.clinic import Clinic, sentences, tokenizer
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A healthy model, one without label names and with a pickle, and files of which one is contaminated."""
+    import torch
+
+    folder = tmp_path_factory.mktemp("doctor")
+    for name, fault in (("good", ""), ("bad", "names lost")):
+        Clinic("plain", "tokens", fault).make_model().save_pretrained(folder / name)
+        tokenizer().save_pretrained(folder / name)
+    torch.save({"step": 1}, folder / "bad" / "optimizer.pt")
+    write_conll(folder / "train.conll", sentences("train"))
+    write_conll(folder / "dirty.conll", [*sentences("train"), *sentences("test")[:5]])
+    write_conll(folder / "test.conll", sentences("test"))
+    return folder
+
+
+def run(*arguments: object) -> int:
+    return main(["doctor", *map(str, arguments)])
+
+
+def test_a_healthy_model(place: Path, capsys: pytest.CaptureFixture[str]):
+    files = ("--data", place / "train.conll", "--test", place / "test.conll")
+    assert run(place / "good", *files, "--score", "0.6") == 0
+    told = capsys.readouterr().out
+    assert told.startswith("nothing found; 8 healthy, 0 not checked.")
+    assert "always O 0.0000" in told
+
+
+def test_a_broken_one_for_a_program(place: Path, capsys: pytest.CaptureFixture[str]):
+    files = ("--data", place / "dirty.conll", "--test", place / "test.conll")
+    assert run(place / "bad", *files, "--score", "0.9670", "--json") == 1
+    told = capsys.readouterr()
+    report = json.loads(told.out)
+    assert {(one["probe"], one["severity"]) for one in report["findings"]} == {
+        ("test rows in train", "error"),
+        ("label names", "warning"),
+        ("pickles", "warning"),
+        ("digits of the score", "note"),
+    }
+    assert "the model is not opened" in told.err
+
+
+def test_a_build_decides_what_fails(place: Path, capsys: pytest.CaptureFixture[str]):
+    assert run(place / "bad", "--github") == 0
+    assert run(place / "bad", "--github", "--fail-on", "warning") == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["::warning"] * 4
+    assert run(place / "good", "--github", "--fail-on", "note") == 0
+    assert capsys.readouterr().out.startswith("::notice::nothing found")
+
+
+@pytest.mark.parametrize("wrong", [("--fail-on", "sometimes"), ("--json", "--github"), ("--data", "nowhere.conll")])
+def test_wrong_use_is_refused(place: Path, wrong: tuple[str, ...], capsys: pytest.CaptureFixture[str]):
+    assert run(place / "good", *wrong) == 1
+    assert "→" in capsys.readouterr().err
+    assert run(place / "missing") == 1
