@@ -58,7 +58,8 @@ def corpora(
     if remove or source or out is not None:
         from companion.cli.decontaminate import remove_from_text
 
-        return remove_from_text(remove or [], name or [], source or [], out, as_json=as_json)
+        given = ["--report"] * report + ["--retrain"] * retrain
+        return remove_from_text(remove or [], name or [], source or [], out, unused=given, as_json=as_json)
     if report or retrain:
         from companion.cli.corpus_report import report_corpora
 

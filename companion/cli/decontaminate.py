@@ -18,17 +18,25 @@ USAGE = "write --remove test-of NAME, or --remove FILE"
 
 
 def remove_from_text(
-    remove: Sequence[str], names: Sequence[str], sources: Sequence[Path], out: Path | None, *, as_json: bool
+    remove: Sequence[str],
+    names: Sequence[str],
+    sources: Sequence[Path],
+    out: Path | None,
+    *,
+    unused: Sequence[str] = (),
+    as_json: bool,
 ) -> None:
     """Write the lines of the sources that hold none of the sentences, and print how many went and why.
 
     Raises:
-        ConfigError: what to remove, or from what, is not said, or the output is there already.
+        ConfigError: what to remove, or from what, is not said, the output is there already, or an option is unused.
         DataError: a corpus or file cannot be read, or the output cannot be written.
     """
     from companion.corpora.decontamination import decontaminate
     from companion.corpora.text import read_text, split_lines
 
+    for option in unused:
+        raise ConfigError(f"cleaning a text has no use for {option}", remedy=f"leave {option} out")
     if not sources:
         raise ConfigError("nothing is named to remove sentences from", remedy="name a text with --from, a line each")
     if not remove:

@@ -93,6 +93,7 @@ def test_nothing_is_overwritten(text: Path, tmp_path: Path, capsys: pytest.Captu
         (["--remove", "test-of", "newsroom", "--from", "nowhere.txt"], "nowhere.txt: there is no such file"),
         (["--remove", "HELD", "--from", "TEXT", "--out", "FOLDER/x.txt"], "cannot be written"),
         (["newsroom", "helpdesk"], "2 corpora are named"),
+        (["--remove", "HELD", "--from", "TEXT", "--report"], "no use for --report"),
     ],
 )
 def test_what_cannot_be_done_is_refused(
