@@ -44,7 +44,8 @@ def measure_arm(
     """Train one of `ARMS` on labelled rows and texts, and score it on test: entity F1, or accuracy, with its interval.
 
     The text is cut so that `updates` updates read it `text_epochs` times. `text_loss` is the masked-LM loss (nats a
-    hidden piece) of the final body on judged text, which nothing is trained on, under the head that belongs to the arm.
+    hidden piece) of the final body on judged text, which nothing is trained on, under the head that belongs to the arm;
+    "adapted" also has `text_loss_read`, that of the body when it had read the text and seen no label.
     """
     from companion.recipes.supervised import make_task
     from companion.tasks.masked_lm import MaskedLMTask
@@ -54,7 +55,7 @@ def measure_arm(
     text_batch = -(-text_epochs * len(language.rows(texts)) // updates)
     model, speaker = task.model(seed=seed), language.model(seed=seed)
     judge = language.evaluator(judged)
-    before = judge(speaker)["masked_lm_loss"]
+    losses = {"text_loss_before": judge(speaker)["masked_lm_loss"]}
     name, weight = ARMS[arm]
     pieces = fit_arm(
         name,
@@ -65,15 +66,10 @@ def measure_arm(
         steps=updates,
         rate=RATE,
         seed=seed,
+        after_text=lambda: losses.update(text_loss_read=judge(speaker)["masked_lm_loss"]),
     )
     report: Any = evaluate(model, task, test)
     found = report.f1 if task.name == "tokens" else report.accuracy
-    after = judge(speaker)["masked_lm_loss"]
-    numbers = {
-        "score": found.mean,
-        "low": found.low,
-        "high": found.high,
-        "text_loss_before": before,
-        "text_loss": after,
-    }
+    losses["text_loss"] = judge(speaker)["masked_lm_loss"]
+    numbers = {"score": found.mean, "low": found.low, "high": found.high, **losses}
     return {**rounded(numbers), "rows": len(test), "pieces": pieces, "text_batch": text_batch}

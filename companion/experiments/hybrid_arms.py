@@ -7,6 +7,7 @@ as "joint" reads it, and is then fine-tuned. The number of supervised steps is t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from companion.adaptation.apply import adapt
@@ -37,11 +38,13 @@ def fit_arm(
     steps: int,
     rate: float,
     seed: int,
+    after_text: Callable[[], None] | None = None,
 ) -> int:
     """Train a labelled model and a masked-language model, in place, as the arm says; returns the word pieces read.
 
     `models` and `sources` are those of the labelled rows and of the text, `objective` is that of the labelled rows.
     Where an arm does not train the language model, it gets the body that the arm made, under the head it came with.
+    `after_text` is called between the two stages of "sequence", when the language model has read and not yet changed.
     """
     (tagger, speaker), (labelled, text) = models, sources
     both, read = JointBatches({LABELLED: labelled, UNLABELLED: text}), 0
@@ -52,6 +55,8 @@ def fit_arm(
     if arm == "sequence":
         fit(speaker, text, MaskedLMCrossEntropy(), steps=steps, rate=rate, seed=seed)
         read = pieces_read(text, steps, seed)
+        if after_text is not None:
+            after_text()
         take_body(tagger, speaker)
     if arm == "longer":
         steps = updates_for(labelled, pieces_read(both, steps, seed), seed)

@@ -60,6 +60,8 @@ def test_whoever_reads_text_learns_it_and_all_start_alike(arms) -> None:
     for arm in (ADAPTED, JOINT):
         assert arms[arm]["text_loss"] < arms[arm]["text_loss_before"]
         assert arms[arm]["text_loss"] < min(arms[PLAIN]["text_loss"], arms[EQUAL]["text_loss"])
+    assert [arm for arm in ARMS if "text_loss_read" in arms[arm]] == [ADAPTED]
+    assert arms[ADAPTED]["text_loss_read"] < arms[ADAPTED]["text_loss_before"]
 
 
 def test_an_arm_is_repeatable_and_its_result_small(arms, encoder: Encoder) -> None:
