@@ -57,6 +57,12 @@ class View:
             return "none"
         return "tokens" if labels.shape == self.ids.shape and not labels.is_floating_point() else "texts"
 
+    @property
+    def is_all_tensors(self) -> bool:
+        """Whether nothing but tensors and single values goes with the rows: no list of words, no list of names."""
+        leaves = {id(leaf) for _, leaf in _leaves(self.batch, ())}
+        return not _has_lists(self.batch, leaves)
+
     def scored(self) -> Tensor:
         """Which labels count by the batch's own conventions: not -100, and not masked; shaped like the labels."""
         keep = self.labels != IGNORE_INDEX
@@ -175,6 +181,18 @@ def _leaves(batch: Any, path: Path) -> Iterator[tuple[Path, Tensor]]:
     elif isinstance(batch, list | tuple):
         for place, value in enumerate(batch):
             yield from _leaves(value, (*path, place))
+
+
+def _has_lists(batch: Any, leaves: set[int]) -> bool:
+    """Whether a list of something else than tensors stands in a batch."""
+    if id(batch) in leaves or isinstance(batch, str | int | float | bool | type(None)):
+        return False
+    if isinstance(batch, Mapping):
+        return any(_has_lists(value, leaves) for value in batch.values())
+    if isinstance(batch, list | tuple):
+        plain = [value for value in batch if isinstance(value, str | int | float)]
+        return bool(plain) or any(_has_lists(value, leaves) for value in batch)
+    return True
 
 
 def _at(batch: Any, path: Path) -> Any:

@@ -8,7 +8,7 @@ of a module; the one thing that is wrapped, and unwrapped, is `torch.autograd.ba
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,10 @@ from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+
+
+class Enough(BaseException):
+    """Raised where a step goes backward and nothing after that is asked for; no `except Exception` catches it."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -51,8 +55,12 @@ def watching(
     parameters: Iterable[nn.Parameter] = (),
     *,
     before_update: Callable[[torch.optim.Optimizer], None] = lambda optimizer: None,
+    forward_only: bool = False,
 ) -> Iterator[Watched]:
-    """Watch what runs inside; `before_update` is called with an optimiser before it changes anything."""
+    """Watch what runs inside; `before_update` is called with an optimiser before it changes anything.
+
+    With `forward_only` the first backward pass ends it: its loss is known, nothing after it runs.
+    """
     seen = Watched()
     trained = [parameter for parameter in parameters if parameter.requires_grad]
     with ExitStack() as stack:
@@ -69,8 +77,19 @@ def watching(
                 seen.optimizers.append(optimizer)
 
         stack.enter_context(_handle(register_optimizer_step_pre_hook(update)))
-        stack.enter_context(_backward_watched(seen, trained))
-        yield seen
+        stack.enter_context(_backward_watched(seen, trained, forward_only))
+        with suppress(Enough):
+            yield seen
+
+
+def silence(modules: Iterable[nn.Module]) -> None:
+    """Set every dropout rate in these modules to 0."""
+    for module in (part for top in modules for part in top.modules()):
+        if isinstance(module, DROPOUTS):
+            module.p = 0.0
+        for name in ("attention_dropout", "dropout", "dropout_prob", "dropout_p"):
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, 0.0)
 
 
 def length_of(tensors: Iterable[Tensor | None]) -> float:
@@ -91,13 +110,15 @@ def logits_of(output: Any) -> Tensor | None:
 
 
 @contextmanager
-def _backward_watched(seen: Watched, parameters: list[nn.Parameter]) -> Iterator[None]:
+def _backward_watched(seen: Watched, parameters: list[nn.Parameter], forward_only: bool) -> Iterator[None]:
     original = torch.autograd.backward
 
     def backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
         first = tensors if isinstance(tensors, Tensor) else next(iter(tensors), None)
         if isinstance(first, Tensor) and first.numel() == 1:
             seen.losses.append(float(first.detach()))
+        if forward_only:
+            raise Enough
         old = {id(parameter): _copy(parameter.grad) for parameter in parameters}
         seen.before.append(length_of(old.values()))
         original(tensors, *args, **kwargs)

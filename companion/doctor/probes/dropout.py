@@ -22,7 +22,7 @@ def examine(patient: Patient) -> Outcome:
     findings: list[Finding] = []
     told = []
     if patient.step is not None:
-        seen = patient.run(patient.views[0].batch)
+        seen = patient.run(patient.small.batch, forward_only=True)
         layers = seen.dropout_on + seen.dropout_off
         if layers and not seen.dropout_on:
             findings.append(
@@ -38,7 +38,7 @@ def examine(patient: Patient) -> Outcome:
         elif layers:
             told.append(f"on in {seen.dropout_on} of {layers} passes of a training step")
     if patient.evaluate is not None:
-        seen = patient.watch(lambda: patient.evaluate(patient.model))
+        seen, _, _ = patient.evaluated
         if seen.dropout_on:
             findings.append(
                 PROBE.finding(
@@ -60,7 +60,7 @@ PROBE = Probe(
     name="dropout",
     question="Is dropout on in training and off in evaluation?",
     needs="step or evaluate, and a model with dropout",
-    costs="one step and one evaluation, undone",
+    costs="one forward pass and one evaluation",
     proves="in which mode the layers ran",
     page="book/walkthroughs/the-production-training-loop#alarms-read",
     examine=examine,

@@ -5,39 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from companion.doctor.findings import WARNING
-from companion.doctor.keeping import random_state, seed_everything
-from companion.doctor.probe import Outcome, Probe, need
+from companion.doctor.probe import Outcome, Probe, plural
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from companion.doctor.patient import Patient
 
 LOADERS = 16
 """Loaders that an evaluation may walk through without more being told."""
-SEEDS = (7_340_033, 51_380_225)
+OTHER_SEED = 51_380_225
 GENERATORS = ("python", "numpy", "torch", "cuda")
 
 
 def examine(patient: Patient) -> Outcome:
-    """Run the evaluation from two different random states and compare the states before and after.
+    """Compare the random states before and after an evaluation; if they moved, run it again from another state.
 
     A `DataLoader` draws one number whenever it is walked through; that alone is told, but it is no finding.
 
     Raises:
         CannotCheck: there is no evaluation.
     """
-    need(patient.evaluate, "no evaluation was given (evaluate=)")
-    ends = []
-    for seed in SEEDS:
-        try:
-            seed_everything(seed)
-            before = random_state()
-            patient.evaluate(patient.model)
-            ends.append((before, random_state()))
-        finally:
-            patient.keeper.restore()
-    there = [name for name in GENERATORS if name in ends[0][0]]
-    moved = [name for name in there if any(not _same(before[name], after[name]) for before, after in ends)]
-    reset = [name for name in moved if _same(ends[0][1][name], ends[1][1][name])]
+    _, before, after = patient.evaluated
+    moved = [name for name in GENERATORS if name in before and not _same(before[name], after[name])]
+    if moved == ["torch"] and (draws := _loader_draws(before["torch"], after["torch"])):
+        return f"only {plural(draws, 'number')} drawn, as a DataLoader does when it is walked through"
+    _, second, end = (None, before, after) if not moved else patient.evaluate_from(OTHER_SEED)
+    reset = [name for name in moved if _same(after[name], end[name]) and not _same(second[name], before[name])]
     if reset:
         return [
             PROBE.finding(
@@ -48,8 +42,6 @@ def examine(patient: Patient) -> Outcome:
                 generators=len(reset),
             )
         ]
-    if moved == ["torch"] and (draws := _loader_draws(ends[0])):
-        return f"only {draws} number(s) were drawn, as a DataLoader does when it is walked through"
     if moved:
         return [
             PROBE.finding(
@@ -63,15 +55,15 @@ def examine(patient: Patient) -> Outcome:
     return "the random states are the same before and after an evaluation"
 
 
-def _loader_draws(states: tuple[dict[str, object], dict[str, object]]) -> int:
+def _loader_draws(start: Tensor, end: Tensor) -> int:
     """How many numbers of the kind a DataLoader draws lead from one state to the other; 0 for none or too many."""
     import torch
 
     generator = torch.Generator()
-    generator.set_state(states[0]["torch"])
+    generator.set_state(start)
     for draw in range(1, LOADERS + 1):
         torch.empty((), dtype=torch.int64).random_(generator=generator)
-        if torch.equal(generator.get_state(), states[1]["torch"]):
+        if torch.equal(generator.get_state(), end):
             return draw
     return 0
 
@@ -91,7 +83,7 @@ PROBE = Probe(
     name="evaluation and randomness",
     question="Does evaluation change the randomness of training?",
     needs="evaluate",
-    costs="two evaluations, undone",
+    costs="one evaluation, which the dropout probe shares; two where it draws",
     proves="whether the random generators stand where they stood",
     page="book/walkthroughs/the-production-training-loop#undisturbed",
     examine=examine,

@@ -40,6 +40,9 @@ def examine(patient: Patient) -> Outcome:
             told.append(f"none of {sum(int(place.sum()) for _, place in counted):,} positions of {group} has a label")
             continue
         view, place = max(counted, key=lambda item: int((item[0].scored() & item[1]).sum()))
+        few = patient.fewer(view)
+        part = _places(patient, few, group)
+        view, place = (few, part) if part is not None and bool((few.scored() & part).any()) else (view, place)
         patient.needs_loss()
         before = patient.loss_value(view.batch)
         after = patient.loss_value(view.with_part("labels", _others(view, place, patient.class_count)))
@@ -90,7 +93,7 @@ PROBE = Probe(
     name="padding and special tokens",
     question="Are padding, [CLS] and [SEP] trained on?",
     needs="loader with labels on positions; step, loss, or a model that computes its loss",
-    costs="four losses at most",
+    costs="four forward passes at most",
     proves="that the loss depends, or does not, on labels where there is no word",
     page="book/walkthroughs/labels-meet-word-pieces#padding-intro",
     examine=examine,

@@ -27,7 +27,7 @@ def examine(patient: Patient) -> Outcome:
     view, padding = _padded(patient)
     changed = view.with_part("ids", _other_pieces(view, padding))
     if patient.step is not None or patient.loss is not None:
-        runs = [patient.run(batch, quiet=True).logits for batch in (view.batch, changed)]
+        runs = [patient.run(batch, quiet=True, forward_only=True).logits for batch in (view.batch, changed)]
         if not all(runs):
             raise CannotCheck("no logits are seen: your step does not call the model that was given")
         before, after = (run[0] for run in runs)
@@ -71,6 +71,9 @@ def _padded(patient: Patient) -> tuple[View, Tensor]:
     if not found:
         raise CannotCheck(f"no row of {len(patient.views)} batches is padded, or nothing says where padding is")
     view, padding = max(found, key=lambda item: int(item[1].sum()))
+    few = patient.fewer(view)
+    part = few.padding(patient.pad_id)
+    view, padding = (few, part) if bool(part.any()) else (view, padding)
     if bool(padding[:, 0].any()):
         raise CannotCheck("rows are padded on the left, where positions would move with the padding")
     return view, padding

@@ -106,9 +106,9 @@ def _gradients(patient: Patient, named: dict, trainable: dict[int, str], size: i
     """More than half of what is trainable gets no gradient at all: the path to it is cut."""
     try:
         if patient.step is not None:
-            seen = patient.run(patient.views[0].batch)
+            seen = patient.run(patient.small.batch)
         else:
-            seen = patient.watch(lambda: patient.mean_loss(patient.views[0].batch).backward())
+            seen = patient.watch(lambda: patient.mean_loss(patient.small.batch).backward())
     except CannotCheck:
         return []
     if not seen.before:

@@ -21,7 +21,7 @@ def examine(patient: Patient) -> Outcome:
         CannotCheck: there is no step, or it takes no update.
     """
     need(patient.step, "no step was given (step=)")
-    batch = patient.views[0].batch
+    batch = patient.small.batch
     left, fresh, calls, updates = [], [], 0, 0
     begins, started = True, False
     try:
