@@ -75,6 +75,8 @@ class JointBatches(_Parts):
 
     Raises:
         ConfigError: there is no source, or one without rows.
+
+    Taught in: book/hybrid/hybrid-fine-tuning
     """
 
     def updates(self, epoch: int) -> int:
@@ -97,6 +99,7 @@ class SampledBatches(_Parts):
         ConfigError: there is no source, one without rows, or the temperature is below 1.
 
     Follows: the temperature sampling of Raffel et al. (2020), section 3.5.2, there with 1 / T as well.
+    Taught in: book/hybrid/multi-task
     """
 
     def __init__(

@@ -8,6 +8,8 @@ and one is drawn for each update: "by-size" (temperature 1) or "evenly" (100). T
 
 The arm "all" also measures the cosines between the tasks' gradients over the body, before the first update and after
 the last, in thousandths.
+
+Taught in: book/hybrid/multi-task
 """
 
 from __future__ import annotations

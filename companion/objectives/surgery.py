@@ -17,9 +17,11 @@ def pcgrad(gradients: Mapping[str, Tensor]) -> Tensor:
 
     A term's gradient is projected onto the plane that is normal to every other one with which it has an obtuse angle,
     one after another. The paper draws the order anew in every step; here it is that of the terms, begun one place later
-    for each of them, so that the same gradients always give the same step.
+    for each of them, so that the same gradients always give the same step. In the loop these gradients span the heads,
+    too: another task's entries are zero there, so a head's own only lengthen what is projected on.
 
     Follows: Yu et al. (2020), "Gradient Surgery for Multi-Task Learning", algorithm 1.
+    Taught in: book/hybrid/multi-task
     """
     names = list(gradients)
     total = None
@@ -37,7 +39,10 @@ def pcgrad(gradients: Mapping[str, Tensor]) -> Tensor:
 
 
 def cosines(gradients: Mapping[str, Tensor]) -> dict[tuple[str, str], float]:
-    """The cosine of the angle between the gradients of every two terms; 0 where one of them is zero."""
+    """The cosine of the angle between the gradients of every two terms; 0 where one of them is zero.
+
+    Taught in: book/hybrid/multi-task
+    """
     found = {}
     for first, second in combinations(gradients, 2):
         lengths = float(gradients[first].norm()) * float(gradients[second].norm())
@@ -52,6 +57,8 @@ def term_gradients(
 
     `of` says whose parameters, by default those of the shared body: a head belongs to one task, and in its entries the
     gradients of all others are zero. A term that counts nothing in this batch has no gradient and is left out.
+
+    Taught in: book/hybrid/multi-task
     """
     import torch
 

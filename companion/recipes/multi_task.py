@@ -111,6 +111,8 @@ def multi_task_fine_tune(
         ConfigError: fewer than two tasks, no such schedule, a weight that is negative or of no task, or a setting that
             the schedule has no use for.
         DataError: a task has no rows or no labels; the message names it.
+
+    Taught in: book/hybrid/multi-task
     """
     config, weights = config or TrainConfig(), dict(weights or {})
     _check(corpora, schedule, weights, temperature, surgery)
@@ -149,7 +151,10 @@ def multi_task_fine_tune(
 
 
 def share(tasks: Mapping[str, TokenTask | TextTask], *, seed: int = 0) -> SharedBody:
-    """One body with the head of every task on it, each head as the task alone would begin with."""
+    """One body with the head of every task on it, each head as the task alone would begin with.
+
+    Taught in: book/hybrid/multi-task
+    """
     return SharedBody({name: task.model(seed=seed) for name, task in tasks.items()})
 
 
@@ -163,6 +168,8 @@ def mixture_of(
 
     Raises:
         ConfigError: a weight is negative or no number.
+
+    Taught in: book/hybrid/multi-task
     """
     weights, own = weights or {}, []
     for name, task in tasks.items():
