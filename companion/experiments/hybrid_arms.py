@@ -3,6 +3,8 @@
 "joint" minimises supervised + λ · masked-LM, λ = 0 being plain fine-tuning. "longer" is plain fine-tuning for as many
 word pieces as a joint arm reads. "frozen" trains the head alone. "sequence" reads the text first, for as many updates
 as "joint" reads it, and is then fine-tuned. The number of supervised steps is the same in all but "longer".
+
+Taught in: book/hybrid/hybrid-fine-tuning
 """
 
 from __future__ import annotations
@@ -45,6 +47,8 @@ def fit_arm(
     `models` and `sources` are those of the labelled rows and of the text, `objective` is that of the labelled rows.
     Where an arm does not train the language model, it gets the body that the arm made, under the head it came with.
     `after_text` is called between the two stages of "sequence", when the language model has read and not yet changed.
+
+    Taught in: book/hybrid/hybrid-fine-tuning
     """
     (tagger, speaker), (labelled, text) = models, sources
     both, read = JointBatches({LABELLED: labelled, UNLABELLED: text}), 0

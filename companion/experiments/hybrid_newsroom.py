@@ -3,6 +3,8 @@
 The offline encoder with its trained language head; 60 labelled sentences of Newsroom's markets, the unlabelled market
 articles, and all market sentences of dev and test as judges, since no choice is made on dev. The language is judged on
 the articles that the head has never seen, of all topics. The arms are those of `hybrid_arms`.
+
+Taught in: book/hybrid/hybrid-fine-tuning
 """
 
 from __future__ import annotations

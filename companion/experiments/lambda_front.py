@@ -6,6 +6,8 @@ it was pre-trained on. In the world "new", the pre-training text lacked those na
 arms has them: the encoder meets a new domain.
 
 The arms are those of `hybrid_arms`.
+
+Taught in: book/hybrid/hybrid-fine-tuning
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ products with the body's own word vectors. A tenth of the articles is held out a
 others choose the rate, with and without a bias that starts from how often each piece occurs; the judge is the held-out
 tenth, so its loss is slightly flattering. The last cell trains on with the better choice and writes the file that the
 book ships: beside the records, `language-head/offline.safetensors`.
+
+Taught in: book/hybrid/hybrid-fine-tuning
 """
 
 from __future__ import annotations
@@ -109,7 +111,10 @@ def measure(*, bias: str, rate: float, epochs: int, seed: int, updates: int | No
 
 @cache
 def sides(topic: str = "") -> Sides:
-    """Newsroom's unlabelled sentences in two parts, of one topic or of all; none of them is a labelled sentence."""
+    """Newsroom's unlabelled sentences in two parts, of one topic or of all; none of them is a labelled sentence.
+
+    Taught in: book/hybrid/hybrid-fine-tuning
+    """
     from companion.corpora.unlabelled import load_unlabelled
 
     stories = load_unlabelled()

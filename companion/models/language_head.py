@@ -44,6 +44,8 @@ def put_language_head(model: nn.Module, path: Path | None = None) -> nn.Module:
 
     Raises:
         ModelError: the file is missing, or is not byte for byte the one that this version was published with.
+
+    Taught in: book/hybrid/hybrid-fine-tuning
     """
     import torch
     from safetensors.torch import load_file

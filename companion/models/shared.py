@@ -18,6 +18,8 @@ class SharedBody(nn.Module):
 
     Raises:
         ModelError: there is no model, or the bodies are not built alike.
+
+    Taught in: book/hybrid/hybrid-fine-tuning
     """
 
     def __init__(self, models: Mapping[str, nn.Module]) -> None:

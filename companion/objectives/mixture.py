@@ -25,6 +25,8 @@ class Mixture:
 
     Raises:
         ConfigError: there is no objective, or two have a term of the same name.
+
+    Taught in: book/hybrid/hybrid-fine-tuning
     """
 
     def __init__(self, *objectives: Objective, combine: Combine | None = None) -> None:

@@ -46,7 +46,10 @@ MOST_UNKNOWN = 0.5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stage:
-    """One stage of a recipe: the three choices in words, and the run that came of them."""
+    """One stage of a recipe: the three choices in words, and the run that came of them.
+
+    Taught in: book/hybrid/hybrid-fine-tuning
+    """
 
     name: str
     """What the stage is for; also its folder."""
@@ -67,7 +70,10 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hybrid:
-    """What hybrid fine-tuning gave, beside plain fine-tuning at equal compute."""
+    """What hybrid fine-tuning gave, beside plain fine-tuning at equal compute.
+
+    Taught in: book/hybrid/hybrid-fine-tuning
+    """
 
     model: nn.Module
     """The tagger or classifier."""
@@ -125,6 +131,8 @@ def hybrid_fine_tune(
     Raises:
         ConfigError: there is no such schedule, or λ is negative or no finite number.
         DataError: there is no text, or the tokenizer does not know half of it.
+
+    Taught in: book/hybrid/hybrid-fine-tuning
     """
     config = config or TrainConfig()
     if schedule not in SCHEDULES:
