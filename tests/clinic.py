@@ -466,7 +466,7 @@ SABOTAGES = (
     ),
     Sabotage(fault="mean of means", probe="micro-batches", loops=("plain",), options=ACCUMULATED),
     Sabotage(fault="trusts the model", probe="micro-batches", loops=("trainer",), options=ACCUMULATED, says="4 = acc"),
-    Sabotage(fault="no mask", probe="padding in the logits", tasks=("tokens", "texts")),
+    Sabotage(fault="no mask", probe="padding in the logits", tasks=TASKS),
     Sabotage(fault="seed in evaluation", probe="evaluation and randomness"),
     Sabotage(fault="evaluation draws", probe="evaluation and randomness"),
     Sabotage(fault="optimiser of another model", probe="what trains", loops=("plain", "trainer"), tasks=TASKS),

@@ -223,7 +223,7 @@ class Patient:
         value = value.get("loss") if isinstance(value, Mapping) else value
         value = value[0] if isinstance(value, tuple) and value else value
         if isinstance(value, Tensor | int | float) and (not isinstance(value, Tensor) or value.numel() == 1):
-            return float(value)
+            return float(value.detach()) if isinstance(value, Tensor) else float(value)
         raise CannotCheck("the step neither went backward nor gave a loss back")
 
     def mean_loss(self, batch: Any) -> Tensor:

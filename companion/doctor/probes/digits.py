@@ -47,10 +47,11 @@ def examine(patient: Patient) -> Outcome:
     if half < NOISE * 10**-digits:
         return told
     supported = next((count for count in range(digits, 0, -1) if half < NOISE * 10**-count), 1)
+    noise = digits - supported
     return [
         PROBE.finding(
             NOTE,
-            f"{told}: the last {digits - supported} of its {digits} digits are noise.",
+            f"{told}: its last {'digit is' if noise == 1 else f'{noise} digits are'} noise.",
             f"Report {score:.{supported}f} with its interval.",
             half_width=half,
             digits=digits,

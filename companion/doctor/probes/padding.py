@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from companion.doctor.findings import ERROR
+from companion.doctor.batches import view_of
+from companion.doctor.findings import ERROR, Finding
 from companion.doctor.probe import CannotCheck, Outcome, Probe
 
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     from companion.doctor.batches import View
     from companion.doctor.patient import Patient
 
-VISIBLE = 1e-4
+VISIBLE, VISIBLE_IN_THE_LOSS = 1e-5, 1e-6
+"""Shares of the largest logit and of the loss: what is masked is multiplied by 0 and moves neither at all."""
 
 
 def examine(patient: Patient) -> Outcome:
@@ -22,19 +24,18 @@ def examine(patient: Patient) -> Outcome:
     They come from your own step or loss where there is one, so that a mask you forgot to hand over counts.
 
     Raises:
-        CannotCheck: no row is padded on the right, or no logits are seen.
+        CannotCheck: no row is padded on the right, or neither logits nor a loss that ignores padding is seen.
     """
     view, padding = _padded(patient)
     changed = view.with_part("ids", _other_pieces(view, padding))
+    where = f"{int(padding.sum()):,} padding positions of {view.ids.shape[0]} rows"
     if patient.step is not None or patient.loss is not None:
         runs = [patient.run(batch, quiet=True, forward_only=True).logits for batch in (view.batch, changed)]
         if not all(runs):
-            raise CannotCheck("no logits are seen: your step does not call the model that was given")
+            return _by_loss(patient, view, padding, changed, where)
         before, after = (run[0] for run in runs)
     else:
-        from companion.doctor.batches import view_of
-
-        before, after = (patient.logits(view_of(b, patient.fields)) for b in (view.batch, changed))
+        before, after = (patient.logits(view_of(batch, patient.fields)) for batch in (view.batch, changed))
     if before.shape != after.shape or before.shape[0] != view.ids.shape[0]:
         raise CannotCheck(f"the logits have the shape {tuple(before.shape)}, which does not fit the rows")
     if before.dim() == 3:
@@ -47,19 +48,28 @@ def examine(patient: Patient) -> Outcome:
         rows = padding.any(1)
         before, after = before[rows], after[rows]
     moved, size = float((before - after).abs().max()), float(before.abs().max())
-    where = f"{int(padding.sum()):,} padding positions of {view.ids.shape[0]} rows"
     if moved <= VISIBLE * size:
         return f"other pieces in {where} move no logit by more than {moved:.1e}"
-    return [
-        PROBE.finding(
-            ERROR,
-            f"The model sees padding: other pieces in {where} move the logits by up to {moved:.3g} (the largest logit "
-            f"is {size:.3g}).",
-            "Hand attention_mask to the model, and leave padding out of any mean you take yourself.",
-            moved=moved,
-            largest=size,
-        )
-    ]
+    return [_finding(f"move the logits by up to {moved:.3g} (the largest logit is {size:.3g})", where, moved=moved)]
+
+
+def _by_loss(patient: Patient, view: View, padding: Tensor, changed: object, where: str) -> Outcome:
+    """Where logits are not seen, the loss tells as much, unless it counts labels that stand on the padding."""
+    if view.kind == "none" or (view.kind == "tokens" and bool((view.scored() & padding).any())):
+        raise CannotCheck("no logits are seen, since your step does not call the model that was given as a whole")
+    before, after = patient.loss_value(view.batch), patient.loss_value(changed)
+    if abs(after - before) <= VISIBLE_IN_THE_LOSS * abs(before):
+        return f"other pieces in {where} leave the loss at {before:.4g}"
+    return [_finding(f"move the loss from {before:.4g} to {after:.4g}", where, before=before, after=after)]
+
+
+def _finding(what: str, where: str, **numbers: float) -> Finding:
+    return PROBE.finding(
+        ERROR,
+        f"The model sees padding: other pieces in {where} {what}.",
+        "Hand attention_mask to the model, and leave padding out of any mean you take yourself.",
+        **numbers,
+    )
 
 
 def _padded(patient: Patient) -> tuple[View, Tensor]:
@@ -98,7 +108,7 @@ PROBE = Probe(
     question="Is padding invisible to the logits?",
     needs="model and loader; step or loss where the model is called by your own code",
     costs="two forward passes",
-    proves="that logits of words depend, or do not, on what stands in the padding",
+    proves="that logits of words, or the loss, depend or do not on what stands in the padding",
     page="book/foundations/text-to-tensors#pad-vector-read",
     examine=examine,
 )

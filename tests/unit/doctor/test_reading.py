@@ -192,6 +192,22 @@ def test_a_mean_over_padding_is_seen_in_the_logits_of_texts():
     assert companion.doctor(Mean(False), data, only=["padding in the logits"]).findings
 
 
+@pytest.mark.parametrize("masked", [True, False])
+def test_a_step_in_two_parts_is_judged_by_its_loss(masked: bool):
+    """Lightning's way: the body and the head are called apart, and the loss is given back."""
+    model = tiny_tagger()
+
+    def training_step(batch: Any, batch_idx: int) -> torch.Tensor:
+        ids, mask, labels = batch
+        hidden = model.bert(ids, attention_mask=mask if masked else None).last_hidden_state
+        return functional.cross_entropy(model.classifier(hidden).flatten(0, 1), labels.flatten())
+
+    labels = torch.where(MASK.bool(), IDS % 5, -100)
+    report = companion.doctor(model, [(IDS, MASK, labels)], step=training_step, only=["padding in the logits"])
+    assert [finding.severity for finding in report.findings] == ([] if masked else ["error"])
+    assert bool(report.healthy) == masked
+
+
 def test_padding_on_the_left_is_said_and_not_judged():
     data = [(IDS.flip(1), MASK.flip(1), TAGS.flip(1))]
     report = companion.doctor(tiny_tagger(), data, only=["padding in the logits"])
