@@ -23,6 +23,7 @@ class Reservoir(Generic[Row]):
         ConfigError: the size is no whole number from 1 up.
 
     Follows: Vitter (1985), "Random sampling with a reservoir", algorithm R.
+    Taught in: book/hybrid/continual-learning
     """
 
     def __init__(self, size: int, *, seed: int = 0) -> None:

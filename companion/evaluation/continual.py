@@ -23,6 +23,7 @@ class AccuracyMatrix:
 
     Follows: Lopez-Paz and Ranzato (2017), "Gradient Episodic Memory for Continual Learning", section 2; forgetting:
     Chaudhry et al. (2018), "Riemannian Walk for Incremental Learning", section 3.
+    Taught in: book/hybrid/continual-learning
     """
 
     tasks: tuple[str, ...]

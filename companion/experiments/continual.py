@@ -5,6 +5,8 @@ names that were never labelled. "clinc": three domains of CLINC150, five intents
 offline encoder. Every strategy with a strength (or a learning rate of its own) has five values of it to choose from,
 in each setting, on a seed that is not compared and on dev; on CLINC150 nothing is chosen, and what would need it is
 left out.
+
+Taught in: book/hybrid/continual-learning
 """
 
 from __future__ import annotations

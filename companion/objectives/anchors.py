@@ -87,6 +87,7 @@ class L2SP(Anchored):
 
     Follows: Li, Grandvalet and Davoine (2018), "Explicit Inductive Bias for Transfer Learning with Convolutional
     Networks".
+    Taught in: book/hybrid/continual-learning
     """
 
     def __init__(self, objective: Objective, model: nn.Module, *, weight: float) -> None:
@@ -100,6 +101,7 @@ class EWC(Anchored):
         ConfigError: the weight is no number from 0 up.
 
     Follows: Kirkpatrick et al. (2017), "Overcoming catastrophic forgetting in neural networks", equation 3.
+    Taught in: book/hybrid/continual-learning
     """
 
     def __init__(self, objective: Objective, model: nn.Module, fisher: Mapping[str, Tensor], *, weight: float) -> None:
@@ -134,6 +136,7 @@ def fisher_diagonal(model: nn.Module, objective: Objective, rows: Sequence[Batch
         ObjectiveError: there is no row, or a batch holds more than one.
 
     Follows: Kirkpatrick et al. (2017); on the difference, Kunstner et al. (2019).
+    Taught in: book/hybrid/continual-learning
     """
     import torch
 

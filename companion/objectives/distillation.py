@@ -30,6 +30,7 @@ class Distillation(OneMore):
 
     Follows: Hinton, Vinyals and Dean (2015), "Distilling the Knowledge in a Neural Network"; as a guard against
     forgetting, Li and Hoiem (2018), "Learning without Forgetting".
+    Taught in: book/hybrid/continual-learning
     """
 
     def __init__(

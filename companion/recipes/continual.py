@@ -110,6 +110,8 @@ def learn_in_sequence(
     Raises:
         ConfigError: there is no such strategy or setting, it has no use for an option, or a task's name is no name.
         DataError: there are fewer than two tasks, they are not of one kind, or one has no rows to score.
+
+    Taught in: book/hybrid/continual-learning
     """
     config, options = config or TrainConfig(), task_options or {}
     given = {"memory": memory, "temperature": temperature, "fisher_rows": fisher_rows, "adaptation": adaptation}

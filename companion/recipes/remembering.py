@@ -78,7 +78,7 @@ class Remembering:
         self.memory: Reservoir[tuple[str, Any]] = Reservoir(plan.memory, seed=plan.seed)
         """Rows of the tasks so far, each with the name of its task."""
         self.fisher: dict[str, Tensor] = {}
-        """The Fisher information of all tasks so far, added up."""
+        """The Fisher information of all tasks so far, added up: one anchor, which moves on (Huszár 2018)."""
         self.before: nn.Module | None = None
         """The model after the last stage."""
 
