@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 from companion.adaptation.apply import adapt
 from companion.adaptation.methods import Full, HeadOnly
 from companion.encoding.mixing import JointBatches
+from companion.experiments.fixed_steps import fit
 from companion.models.shared import SharedBody
 from companion.objectives.masked_lm import MaskedLMCrossEntropy
 from companion.objectives.mixture import Mixture
 from companion.recipes.hybrid import LABELLED, UNLABELLED, pieces_read, take_body, updates_for
-from companion.training.config import TrainConfig
-from companion.training.loop import train
 
 if TYPE_CHECKING:
     from torch import nn
@@ -68,17 +67,3 @@ def fit_arm(
     fit(adapt(tagger, method), labelled, objective, steps=steps, rate=rate, seed=seed)
     take_body(speaker, tagger)
     return read + pieces_read(labelled, steps, seed)
-
-
-def fit(model: nn.Module, source: Any, objective: Any, *, steps: int, rate: float, seed: int) -> None:
-    """Train a model for so many updates, in fp32 on the processor."""
-    config = TrainConfig(
-        epochs=steps,
-        max_updates=steps,
-        learning_rate=rate,
-        seed=seed,
-        precision="fp32",
-        device="cpu",
-        progress=False,
-    )
-    train(model, source, objective, config, say=lambda line: None)

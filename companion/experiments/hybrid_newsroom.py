@@ -18,6 +18,7 @@ from companion.experiments.hybrid_arms import OTHERS, fit_arm
 from companion.experiments.language_head import sides
 from companion.experiments.records import Cell, run_cells
 from companion.experiments.sentiment_learning_curve import sentiment, stratified_draw
+from companion.experiments.text_systems import rounded
 
 if TYPE_CHECKING:
     from companion.corpora.texts import Text
@@ -67,7 +68,7 @@ def measure(*, arm: str, weight: float, seed: int, full: bool) -> dict[str, Any]
     scores = classifying.evaluator(answers)(classifier)
     found = {name: scores[name] for name in ("accuracy", "macro_f1")}
     found |= {"loss_before": untouched(len(held_out)), "loss": masking.evaluator(held_out)(speaker)["masked_lm_loss"]}
-    return {**{name: round(value, 6) for name, value in found.items()}, "word_pieces": read, "judged": len(answers)}
+    return {**rounded(found), "word_pieces": read, "judged": len(answers)}
 
 
 @cache

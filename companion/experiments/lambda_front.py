@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from companion.corpora.microlanguage import MicroLanguage
-from companion.experiments.hybrid_arms import OTHERS, fit, fit_arm
+from companion.experiments.fixed_steps import fit
+from companion.experiments.hybrid_arms import OTHERS, fit_arm
 from companion.experiments.records import Cell, run_cells
 from companion.models.miniature import MiniEncoder, mini_encoder
 from companion.tasks.masked_lm import MaskedLMTask

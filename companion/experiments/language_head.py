@@ -18,7 +18,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from companion.experiments.fixed_steps import fit
 from companion.experiments.records import Cell, run_cells
+from companion.experiments.text_systems import rounded
 from companion.randomness import permutation
 
 if TYPE_CHECKING:
@@ -68,8 +70,6 @@ def measure(*, bias: str, rate: float, epochs: int, seed: int, updates: int | No
     from companion.adaptation.methods import HeadOnly
     from companion.models.encoder import load_encoder
     from companion.tasks.masked_lm import MaskedLMTask
-    from companion.training.config import TrainConfig
-    from companion.training.loop import train
 
     task, text = MaskedLMTask(load_encoder()), sides()
     held_out = text.held_out if updates is None else text.held_out[:20]
@@ -80,17 +80,9 @@ def measure(*, bias: str, rate: float, epochs: int, seed: int, updates: int | No
     before = judge(model)
     if bias == "frequency":
         start_from(model, frequencies)
-    config = TrainConfig(
-        epochs=epochs,
-        max_updates=updates,
-        learning_rate=rate,
-        weight_decay=0.0,
-        seed=seed,
-        precision="fp32",
-        device="cpu",
-        progress=False,
-    )
-    run = train(model, task.batches(text.train, batch_size=BATCH), task.objective, config, say=lambda line: None)
+    source = task.batches(text.train, batch_size=BATCH)
+    steps = epochs * source.updates(0) if updates is None else updates
+    run = fit(model, source, task.objective, steps=steps, rate=rate, seed=seed, weight_decay=0.0)
     after = judge(run.model)
     found = {
         "loss": after["masked_lm_loss"],
@@ -106,7 +98,7 @@ def measure(*, bias: str, rate: float, epochs: int, seed: int, updates: int | No
         "held_out_sentences": len(held_out),
     }
     written = {} if out is None else write_head(run.model, out, found)
-    return {**{name: round(value, 6) for name, value in found.items()}, **facts, **written}
+    return {**rounded(found), **facts, **written}
 
 
 @cache

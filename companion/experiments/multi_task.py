@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from companion.experiments.fixed_steps import fit
 from companion.experiments.records import Cell, run_cells
 from companion.experiments.text_systems import rounded
 from companion.randomness import permutation
@@ -76,8 +77,6 @@ def measure(*, arm: str, seed: int, full: bool) -> dict[str, Any]:
     from companion.encoding.mixing import JointBatches, SampledBatches
     from companion.objectives.surgery import pcgrad
     from companion.recipes.multi_task import mixture_of, share
-    from companion.training.config import TrainConfig
-    from companion.training.loop import train
 
     chosen = {name: task for name, task in tasks().items() if name in ARMS[arm]}
     sources = batches(seed, UNEQUAL if arm in UNEQUAL_ARMS else dict.fromkeys(TASKS, LABELS), full=full)
@@ -90,17 +89,7 @@ def measure(*, arm: str, seed: int, full: bool) -> dict[str, Any]:
         source = JointBatches(sources)
     model, objective = share(chosen, seed=seed), mixture_of(chosen, combine=pcgrad if arm == "surgery" else None)
     result: dict[str, Any] = {"start": compare_gradients(model, sources)} if arm == "all" else {}
-    config = TrainConfig(
-        epochs=updates,
-        max_updates=updates,
-        learning_rate=RATE,
-        warmup=0.1,
-        seed=seed,
-        precision="fp32",
-        device="cpu",
-        progress=False,
-    )
-    model = train(model, source, objective, config, say=lambda line: None).model
+    model = fit(model, source, objective, steps=updates, rate=RATE, seed=seed, warmup=0.1).model
     if arm == "all":
         result["end"] = compare_gradients(model, sources)
     if arm in TEMPERATURES:

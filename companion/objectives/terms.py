@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from companion.errors import ConfigError
 
@@ -21,6 +22,18 @@ def one_term(term: str, weight: float) -> Mapping[str, float]:
     if not math.isfinite(weight) or weight < 0:
         raise ConfigError(f"the weight of {term!r} is {weight}", remedy="give a finite number ≥ 0")
     return {term: weight}
+
+
+def for_part(objective: Objective, part: str, *, term: str | None = None, weight: float = 1.0) -> Objective:
+    """A copy of an objective of one term that reads another part of the batch; the term bears its name, or `term`.
+
+    Raises:
+        ConfigError: the weight is no finite number from 0 up.
+    """
+    moved: Any = copy.copy(objective)
+    moved.part, moved.term = part, part if term is None else term
+    moved.weights = one_term(moved.term, weight)
+    return moved
 
 
 class OneMore:

@@ -6,7 +6,6 @@ one task for each update; the temperature decides how often a small one comes.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from companion.models.encoder import OFFLINE, load_encoder
 from companion.models.shared import SharedBody
 from companion.objectives.mixture import Combine, Mixture
 from companion.objectives.surgery import pcgrad
-from companion.objectives.terms import one_term
+from companion.objectives.terms import for_part
 from companion.recipes.supervised import make_task
 from companion.tasks.scoring import evaluate
 from companion.training.config import TrainConfig
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
     from companion.corpora.records import Corpus
     from companion.corpora.texts import TextCorpus
-    from companion.objectives.contract import Objective
     from companion.tasks.texts import TextTask
     from companion.tasks.tokens import TokenTask
     from companion.training.outcome import Run
@@ -173,15 +171,8 @@ def mixture_of(
     """
     weights, own = weights or {}, []
     for name, task in tasks.items():
-        own.append(for_part(task.objective, name, weights.get(name, 1.0)))
+        own.append(for_part(task.objective, name, weight=weights.get(name, 1.0)))
     return Mixture(*own, combine=combine)
-
-
-def for_part(objective: Objective, name: str, weight: float = 1.0) -> Objective:
-    """A copy of a task's objective that reads another part of the batch and calls its term the same."""
-    moved: Any = copy.copy(objective)
-    moved.part, moved.term, moved.weights = name, name, one_term(name, weight)
-    return moved
 
 
 def _check(

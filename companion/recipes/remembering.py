@@ -12,7 +12,7 @@ from companion.encoding.mixing import JointBatches
 from companion.objectives.anchors import EWC, L2SP, fisher_diagonal
 from companion.objectives.distillation import Distillation
 from companion.objectives.mixture import Mixture
-from companion.objectives.terms import one_term
+from companion.objectives.terms import for_part
 from companion.randomness import permutation
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Remembering:
         """What a stage puts into the batch and minimises; `model` is the one that it is going to train."""
         plan, part = self.plan, self._part(name)
         new = task.batches(corpus.train, batch_size=plan.batch_size)
-        objective: Objective = for_part(task.objective, part, "supervised")
+        objective: Objective = for_part(task.objective, part, term="supervised")
         if self.before is None or plan.strategy in ("naive", "adapters"):
             return self._made({part: new}, objective, f"rows of {name}", "supervised")
         if plan.strategy == "replay":
@@ -121,7 +121,10 @@ class Remembering:
             return self._made({LABELLED: source}, task.objective, words, "supervised")
         share = -(-self.plan.batch_size // len(tasks))
         sources = {name: task.batches(corpora[name].train, batch_size=share) for name, task in tasks.items()}
-        terms = [for_part(task.objective, name, f"supervised {name}", 1 / len(tasks)) for name, task in tasks.items()]
+        terms = [
+            for_part(task.objective, name, term=f"supervised {name}", weight=1 / len(tasks))
+            for name, task in tasks.items()
+        ]
         return self._made(sources, Mixture(*terms), words, "the mean of the supervised losses")
 
     def learned(self, name: str, task: TokenTask | TextTask, corpus: Corpus | TextCorpus, model: nn.Module) -> None:
@@ -153,7 +156,7 @@ class Remembering:
             reader = self.tasks[old] if plan.own_heads else task
             sources[old] = reader.batches(rows, batch_size=share)
             term = f"replay {old}" if plan.own_heads else REPLAY
-            terms.append(for_part(reader.objective, old, term, plan.weight / len(groups)))
+            terms.append(for_part(reader.objective, old, term=term, weight=plan.weight / len(groups)))
         words = f"rows of {name} and up to as many of {len(held)} remembered ones"
         return self._made(
             sources, Mixture(*terms), words, f"supervised + {plan.weight:g} · supervised on what is remembered"
@@ -171,14 +174,7 @@ class Remembering:
         part, source = self._part(name), task.batches(corpus.train, batch_size=1)
         chosen = permutation(len(source.rows), self.plan.seed, "fisher", name)[: self.plan.fisher_rows]
         rows = [{part: source.collate(LABELLED, [row])} for row in chosen]
-        return fisher_diagonal(model, for_part(task.objective, part, "supervised"), rows)
-
-
-def for_part(objective: Any, part: str, term: str, weight: float = 1.0) -> Any:
-    """The same loss on another part of the batch, as a term of another name and weight."""
-    moved = copy.copy(objective)
-    moved.part, moved.term, moved.weights = part, term, one_term(term, weight)
-    return moved
+        return fisher_diagonal(model, for_part(task.objective, part, term="supervised"), rows)
 
 
 def padded(importance: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
