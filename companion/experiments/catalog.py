@@ -36,6 +36,7 @@ NAMES = (
     "multi-task",
     "task-adaptive",
     "domain-adaptive",
+    "prompting-arms",
 )
 
 

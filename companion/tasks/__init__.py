@@ -5,8 +5,10 @@ from companion._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "cloze": ("ClozePrompt",),
         "inference": ("TagPrediction",),
         "masked_lm": ("MaskedLMTask",),
+        "prompting": ("NearestLabel", "VectorReader", "centroids", "draw_evenly", "label_sentences"),
         "scoring": ("TextEvaluator", "TokenEvaluator", "evaluate"),
         "texts": ("TextPrediction", "TextTask"),
         "tokens": ("TokenTask",),
