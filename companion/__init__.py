@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from companion.adaptation.methods import TopLayers as TopLayers
     from companion.adaptation.prompts import PrefixTuning as PrefixTuning
     from companion.adaptation.prompts import PromptTuning as PromptTuning
+    from companion.corpora.augmentation import augment as augment
     from companion.corpora.catalog import load_corpus as load_corpus
     from companion.corpora.microlanguage import MicroLanguage as MicroLanguage
     from companion.corpora.records import Corpus as Corpus
@@ -32,9 +33,13 @@ if TYPE_CHECKING:
     from companion.errors import CompanionError as CompanionError
     from companion.evaluation.comparison import Comparison as Comparison
     from companion.evaluation.comparison import compare as compare
+    from companion.evaluation.robustness import measure_robustness as measure_robustness
+    from companion.models.averaging import Ensemble as Ensemble
     from companion.models.encoder import Encoder as Encoder
     from companion.models.encoder import load_encoder as load_encoder
     from companion.models.miniature import mini_encoder as mini_encoder
+    from companion.objectives.adversarial import FGM as FGM
+    from companion.objectives.adversarial import PGD as PGD
     from companion.objectives.masked_lm import CausalLMCrossEntropy as CausalLMCrossEntropy
     from companion.objectives.masked_lm import MaskedLMCrossEntropy as MaskedLMCrossEntropy
     from companion.objectives.penalty import Orthogonality as Orthogonality
@@ -66,6 +71,7 @@ __getattr__, __dir__, __all__ = attach(
         "adaptation.merging": ("merge",),
         "adaptation.methods": ("BitFit", "Full", "HeadOnly", "TopLayers"),
         "adaptation.prompts": ("PrefixTuning", "PromptTuning"),
+        "corpora.augmentation": ("augment",),
         "corpora.catalog": ("load_corpus",),
         "corpora.microlanguage": ("MicroLanguage",),
         "corpora.records": ("Corpus",),
@@ -75,8 +81,11 @@ __getattr__, __dir__, __all__ = attach(
         "corpora.texts": ("Text", "TextCorpus"),
         "errors": ("CompanionError",),
         "evaluation.comparison": ("Comparison", "compare"),
+        "evaluation.robustness": ("measure_robustness",),
+        "models.averaging": ("Ensemble",),
         "models.encoder": ("Encoder", "load_encoder"),
         "models.miniature": ("mini_encoder",),
+        "objectives.adversarial": ("FGM", "PGD"),
         "objectives.masked_lm": ("CausalLMCrossEntropy", "MaskedLMCrossEntropy"),
         "objectives.penalty": ("Orthogonality",),
         "objectives.supervised": ("TokenCrossEntropy",),

@@ -5,11 +5,22 @@ from typing import TYPE_CHECKING
 from companion._lazy import attach
 
 if TYPE_CHECKING:
+    from companion.corpora.augmentation import Augmented as Augmented
+    from companion.corpora.augmentation import Capitals as Capitals
+    from companion.corpora.augmentation import Mentions as Mentions
+    from companion.corpora.augmentation import Synonyms as Synonyms
+    from companion.corpora.augmentation import Typos as Typos
+    from companion.corpora.augmentation import augment as augment
+    from companion.corpora.augmentation import corrupt as corrupt
     from companion.corpora.catalog import entries as entries
     from companion.corpora.catalog import load_corpus as load_corpus
     from companion.corpora.conll import read_conll as read_conll
     from companion.corpora.conll import write_conll as write_conll
     from companion.corpora.decontamination import decontaminate as decontaminate
+    from companion.corpora.edits import AugmentationLedger as AugmentationLedger
+    from companion.corpora.edits import Edit as Edit
+    from companion.corpora.edits import Proposal as Proposal
+    from companion.corpora.edits import rewrite as rewrite
     from companion.corpora.hub import from_datasets as from_datasets
     from companion.corpora.jsonl import read_jsonl as read_jsonl
     from companion.corpora.location import data_root as data_root
@@ -30,9 +41,11 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "augmentation": ("Augmented", "Capitals", "Mentions", "Synonyms", "Typos", "augment", "corrupt"),
         "catalog": ("entries", "load_corpus"),
         "conll": ("read_conll", "write_conll"),
         "decontamination": ("decontaminate",),
+        "edits": ("AugmentationLedger", "Edit", "Proposal", "rewrite"),
         "hub": ("from_datasets",),
         "jsonl": ("read_jsonl",),
         "location": ("data_root",),

@@ -26,6 +26,7 @@ __getattr__, __dir__, __all__ = attach(
         "passes": ("RepeatAgreement", "cohen_kappa", "load_passes", "repeat_agreement"),
         "regression": ("RegressionReport", "score_numbers"),
         "report": ("EntityReport", "SurfaceRecall"),
+        "robustness": ("Robustness", "UnderAttack", "measure_robustness"),
         "taxonomy": ("ErrorExample", "Examples", "Outcome", "compare"),
     },
 )

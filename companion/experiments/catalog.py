@@ -36,6 +36,10 @@ NAMES = (
     "multi-task",
     "task-adaptive",
     "domain-adaptive",
+    "few-labels-regularisers",
+    "augmentation-arms",
+    "adversarial-arms",
+    "ensembles",
     "prompting-arms",
 )
 

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "contract": ("Batch", "Objective"),
+        "adversarial": ("FGM", "PGD", "perturbed", "word_tables"),
         "anchors": ("EWC", "L2SP", "fisher_diagonal"),
         "distillation": ("Distillation",),
         "masked_lm": ("CausalLMCrossEntropy", "MaskedLMCrossEntropy"),
