@@ -12,12 +12,14 @@ from companion.experiments import (
     adversarial_arms,
     augmentation_arms,
     ensembles,
+    few_labels,
     few_labels_regularisers,
     load_record,
 )
 from companion.experiments.catalog import NAMES
 from companion.experiments.few_labels import CORPORA, SEEDS, UPDATES, Setting, draw, flip, held_out, task_of
-from companion.models import load_encoder
+from companion.models import Ensemble, load_encoder, mini_encoder
+from companion.tasks import TokenTask
 
 MODULES = (few_labels_regularisers, augmentation_arms, adversarial_arms, ensembles)
 SIZES = {"few-labels-regularisers": 330, "augmentation-arms": 105, "adversarial-arms": 90, "ensembles": 30}
@@ -79,29 +81,65 @@ def test_the_offline_encoder_reads_no_capitals_so_that_their_score_is_the_clean_
 
     assert load_encoder().uncased
     task = task_of("helpdesk")
-    rows = held_out("helpdesk", "test")
+    rows = held_out("helpdesk", "test", 100)
     for writing in ("lower", "upper"):
         assert task.encode(rows) == task.encode(corrupt(rows, Capitals(writing=writing)))
-    tagging, sentences = task_of("newsroom"), held_out("newsroom", "test")
+    tagging, sentences = task_of("newsroom"), held_out("newsroom", "test", 100)
     pieces = [window.input_ids for one in tagging.align(sentences)[0] for window in one.windows]
     upper = corrupt(sentences, Capitals(writing="upper"))
     assert pieces == [window.input_ids for one in tagging.align(upper)[0] for window in one.windows]
 
 
-def test_the_fast_profiles_measure_real_cells(tmp_path: Path) -> None:
-    [early] = few_labels_regularisers.run("fast", tmp_path, say=quiet)
-    assert early.result["kept_step"] <= early.result["steps"] == 2
-    assert early.result["rows"] == early.result["train_rows"] == 8
-    [mentions] = augmentation_arms.run("fast", tmp_path, say=quiet)
-    found = mentions.result
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small encoder from scratch in the place of the offline one: what is measured is the same, and seconds less."""
+    words = sorted({word for sentence in draw("newsroom", 200, 0) for word in sentence.words})
+    encoder = mini_encoder(words, width=16, layers=1, heads=2)
+
+    def task_of(corpus: str, smoothing: float = 0.0) -> TokenTask:
+        return TokenTask(few_labels.splits_of(corpus).labels, encoder, label_smoothing=smoothing)
+
+    monkeypatch.setattr(few_labels, "task_of", task_of)
+
+
+def test_a_fast_profile_measures_a_real_cell(tmp_path: Path) -> None:
+    [cell] = augmentation_arms.run("fast", tmp_path, say=quiet)
+    found = cell.result
     assert found["entities_in"] == found["entities_out"] >= found["mentions_replaced"] > 0
     assert found["copies"] + found["unchanged"] == 8
     assert found["lower"] == found["upper"] == found["score"]
+    assert augmentation_arms.run("fast", tmp_path, say=quiet) == [cell]
+
+
+@pytest.mark.usefixtures("small")
+def test_the_other_fast_profiles_measure_what_they_say(tmp_path: Path) -> None:
+    [early] = few_labels_regularisers.run("fast", tmp_path, say=quiet)
+    assert early.result["kept_step"] <= early.result["steps"] == 2
+    assert early.result["rows"] == early.result["train_rows"] == 8
     [fgm] = adversarial_arms.run("fast", tmp_path, say=quiet)
-    assert {"score", "typos", "attack_0", "attack_0.1", "attack_0.3"} <= fgm.result.keys()
+    assert {"score", "typos", "lower", "upper", "attack_0", "attack_0.1", "attack_0.3"} <= fgm.result.keys()
+    assert fgm.result["steps"] == 2
+    assert adversarial_arms.measure(corpus="newsroom", arm="longer", labels=8, seed=0, full=False)["steps"] == 4
     [several] = ensembles.run("fast", tmp_path, say=quiet)
     assert len(several.result["members"]) == 2
     assert several.result["averaged"] == 1
     # With one step averaged, the end of the run is the run itself.
     assert several.result["tail"] == several.result["score"]
-    assert few_labels_regularisers.run("fast", tmp_path, say=quiet) == [early]
+
+
+@pytest.mark.usefixtures("small")
+def test_the_first_member_of_an_ensemble_is_the_plain_arm_and_an_arm_is_repeatable() -> None:
+    def plain() -> dict[str, object]:
+        return few_labels_regularisers.measure(corpus="newsroom", arm="plain", labels=8, seed=0, full=False)
+
+    together = ensembles.measure(corpus="newsroom", labels=8, seed=0, full=False)
+    for name in ("score", "last_loss", "train_score"):
+        assert plain()[name] == together[name]
+
+
+@pytest.mark.usefixtures("small")
+def test_what_an_ensemble_remembers_is_what_its_members_say() -> None:
+    task, rows = few_labels.task_of("newsroom"), held_out("newsroom", "test", 12)
+    members = [task.model(seed=seed).eval() for seed in (0, 1)]
+    plain = few_labels.score(Ensemble(members), task, rows)
+    assert few_labels.score(Ensemble([ensembles.answers_of(member) for member in members]), task, rows) == plain

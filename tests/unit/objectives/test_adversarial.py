@@ -97,7 +97,7 @@ def test_pgd_by_hand_is_pgd_and_stays_in_its_ball():
     assert four > one - 1e-3
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.lists(st.integers(0, 15), min_size=1, max_size=5, unique=True), st.floats(0.01, 10))
 def test_every_sentence_is_moved_by_exactly_epsilon_whatever_it_meets(places, epsilon):
     model, objective = tiny_tagger(seed=3), FGM(PLAIN, epsilon=epsilon)
@@ -126,7 +126,7 @@ def test_a_norm_over_the_batch_would_depend_on_the_split():
 
 @pytest.mark.parametrize("objective", [FGM(PLAIN, epsilon=0.5), PGD(PLAIN, epsilon=0.5)])
 def test_any_split_of_the_same_rows_gives_the_same_run(objective):
-    whole, split = go(objective), go(objective, budget=24)
+    whole, split = go(objective, updates=2), go(objective, budget=24, updates=2)
     assert {"supervised", "adversarial"} < whole.history[0].keys()
     for first, second in zip(whole.history, split.history, strict=True):
         for key in first:
@@ -305,9 +305,9 @@ def test_a_large_table_gets_its_gradient_as_rows_and_the_same_run(monkeypatch):
     """The loop's quick path for large tables sees both passes."""
     from companion.training import rows
 
-    slow = go(FGM(PLAIN, epsilon=0.5))
+    slow = go(FGM(PLAIN, epsilon=0.5), updates=2)
     monkeypatch.setattr(rows, "SMALLEST", 1)
-    quick = go(FGM(PLAIN, epsilon=0.5))
+    quick = go(FGM(PLAIN, epsilon=0.5), updates=2)
     for one, other in zip(slow.model.parameters(), quick.model.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-7, atol=1e-9)
 
