@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from companion.models.encoder import Encoder
     from companion.models.miniature import MiniEncoder
 
-LONGEST = 128
 PIECE_BUDGET = 4096
 
 
@@ -49,7 +48,7 @@ class ClozePrompt:
             if template.count(field) != 1:
                 raise ConfigError(f"the template {template!r} needs {field} once", remedy="write it once, no more")
         self.encoder, self.template = encoder, template
-        self.max_length = min(encoder.max_length, LONGEST)
+        self.max_length = encoder.max_length
         self.words = {label: (own,) if isinstance(own, str) else tuple(own) for label, own in words.items()}
         self.labels = tuple(self.words)
         self.word_ids = self._word_ids()
