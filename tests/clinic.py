@@ -7,6 +7,7 @@ words into many pieces, and some forty sentences of Newsroom; nothing here takes
 from __future__ import annotations
 
 import copy
+import json
 import tempfile
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -95,6 +96,7 @@ class Clinic:
     fault: str = ""
     folder: Path | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    draws: int = 0
 
     def examine(self, **more: Any) -> Report:
         """What the doctor says."""
@@ -133,6 +135,8 @@ class Clinic:
         if split == "train" and self.fault in ("test rows in train", "nearly in train"):
             held = self._held()
             found += [self._nearly(row) for row in held] if self.fault == "nearly in train" else held
+        if split == "train" and self.fault == "empty words":
+            found[:3] = [type(row)(words=(*row.words, "\u200b"), tags=(*row.tags, "B-PER")) for row in found[:3]]
         if split == "train" and self.fault == "contradictions":
             found += [self._otherwise(row) for row in found[:4]]
         if split == "train" and self.fault == "class absent":
@@ -201,6 +205,8 @@ class Clinic:
                 inputs = [tokenizer().mask_token_id if hide else piece for piece, hide in zip(ids, masked, strict=True)]
                 batch["input_ids"][-1] = [*inputs, *[tokenizer().pad_token_id] * rest]
             batch["labels"].append([*labels[: len(ids)], *[fill] * rest] if isinstance(labels, list) else labels)
+        if self.fault == "batch without labels":
+            batch["labels"] = [[-100] * width] * len(examples)
         if self.fault == "no mask":
             del batch["attention_mask"]
         return {name: torch.tensor(values) for name, values in batch.items()}
@@ -240,6 +246,41 @@ class Clinic:
         from torch.nn import functional
 
         return functional.cross_entropy(logits.flatten(0, -2), labels.flatten())
+
+    def disturbed(self, loss: torch.Tensor) -> torch.Tensor:
+        """The loss as some loops spoil it before it goes backward."""
+        import torch
+
+        loss = torch.nan_to_num(loss) if self.fault == "no number replaced" else loss
+        return loss / 2 if self.fault == "divided by the processes" else loss
+
+    def drawn(self, labels: torch.Tensor) -> torch.Tensor:
+        """The labels, or the same labels in another order at every call."""
+        import torch
+
+        if self.fault != "labels shuffled anew":
+            return labels
+        self.draws += 1  # a loop may seed each step
+        dice = torch.Generator().manual_seed(self.draws)
+        keep = labels != -100
+        kept, labels = labels[keep], labels.clone()
+        labels[keep] = kept[torch.randperm(len(kept), generator=dice)]
+        return labels
+
+    def epoch(self, batches: Any) -> float:
+        """A pass over batches that gives their mean loss back, over labels or over batches."""
+        summed = count = means = 0.0
+        for batch in batches:
+            batch = next(iter(batch.values())) if isinstance(batch, dict) and "input_ids" not in batch else batch
+            ids, mask = (
+                (batch[0], batch[1]) if isinstance(batch, tuple) else (batch["input_ids"], batch["attention_mask"])
+            )
+            labels = batch[-1] if isinstance(batch, tuple) else batch["labels"]
+            loss = self.loss_of(self.model(ids, attention_mask=mask).logits, labels)
+            loss.backward()
+            number = int((labels != -100).sum())
+            summed, count, means = summed + loss.item() * number, count + number, means + loss.item()
+        return means / len(batches) if self.fault == "mean of batch means" else summed / count
 
     def metric(self) -> Any:
         from companion.corpora.schemes import entities
@@ -288,9 +329,30 @@ class Clinic:
             with torch.no_grad():
                 next(p for p in model.parameters() if p.requires_grad).add_(0.1)
         model.save_pretrained(self.folder)
+        checkpoints = self._checkpoints(model)
         if self.fault == "pickles":
             torch.save({"step": 1}, self.folder / "optimizer.pt")
-        return {"folder": self.folder}
+        return {"folder": self.folder} | checkpoints
+
+    def _checkpoints(self, model: nn.Module) -> dict[str, Any]:
+        """Two checkpoints with their scores, as each loop keeps them; the model is the better one, or the last."""
+        import torch
+
+        other = copy.deepcopy(model)
+        with torch.no_grad():
+            next(p for p in other.parameters() if p.requires_grad).add_(0.1)
+        first, last = (other, model) if self.fault == "last loaded" else (model, other)
+        name = {"trainer": "checkpoint-{}", "ours": "checkpoints/step-{:08d}"}.get(self.loop, "epoch-{}")
+        folders = [self.folder / name.format(step) for step in (1, 2)]
+        for one, folder in zip((first, last), folders, strict=True):
+            one.save_pretrained(folder)
+        log = [{"step": 1, "eval_loss": 0.5, "eval_f1": 0.7}, {"step": 2, "eval_loss": 0.6, "eval_f1": 0.6}]
+        if self.loop == "trainer":
+            (folders[1] / "trainer_state.json").write_text(json.dumps({"log_history": log}), "utf-8")
+        if self.loop == "ours":
+            state = {"best_step": 1, "best_value": 0.7, "evaluations": log}
+            (folders[1] / "state.json").write_text(json.dumps(state), "utf-8")
+        return {} if self.loop != "plain" else {"checkpoints": dict(zip(folders, (0.7, 0.6), strict=True))}
 
     # Three loops --------------------------------------------------------------------------------------------------
 
@@ -316,12 +378,14 @@ class Clinic:
                 with torch.no_grad():
                     hidden = base(batch[0], attention_mask=mask).last_hidden_state
                 return self.loss_of(head(hidden if self.tagging else hidden.mean(1)), batch[-1])
-            return self.loss_of(model(batch[0], attention_mask=mask).logits, batch[-1])
+            return self.loss_of(model(batch[0], attention_mask=mask).logits, self.drawn(batch[-1]))
 
         def step(batch: Any) -> float:
             nonlocal count
             value = loss(model, batch)
-            scaled = value if self.fault == "not divided" else value / pieces
+            scaled = self.disturbed(value if self.fault == "not divided" else value / pieces)
+            if self.fault == "no number skipped" and not scaled.isfinite():
+                return 0.0
             if scaled.requires_grad:
                 scaled.backward()
             losses.append(float(value.detach()))
@@ -342,6 +406,7 @@ class Clinic:
 
         evaluate = self.evaluate([self.collate(examples[start : start + 4]) for start in (0, 4)])
         given = {"model": model, "loader": loader, "loss": loss, "optimizer": optimizer, "evaluate": evaluate}
+        given["epoch"] = self.epoch
         return given | ({"window": window} if pieces > 1 and not self.fault else {"step": step})
 
     def _ours(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -358,8 +423,14 @@ class Clinic:
         )
         pieces = replace(config, accumulate=self.extra.get("accumulate", 1))
 
+        class Spoilt(type(objective)):
+            def __call__(inner, model: nn.Module, batch: Any) -> dict[str, torch.Tensor]:
+                batch = {part: {**tensors, "labels": self.drawn(tensors["labels"])} for part, tensors in batch.items()}
+                return {name: self.disturbed(value) for name, value in super().__call__(model, batch).items()}
+
         def step(batch: Any) -> None:
-            companion.train(self.model, [batch], objective, config, say=lambda line: None)
+            spoilt = Spoilt() if self.fault else objective
+            companion.train(self.model, [batch], spoilt, config, say=lambda line: None)
 
         def window(batches: Any) -> None:
             companion.train(self.model, batches, objective, pieces, say=lambda line: None)
@@ -370,6 +441,7 @@ class Clinic:
 
         evaluate = self.evaluate([batch[part] for batch in batches[:2]])
         given = {"model": self.model, "loader": batches, "step": step, "loss": loss, "evaluate": evaluate}
+        given["epoch"] = self.epoch
         return given | ({"window": window} if "accumulate" in self.extra else {})
 
     def _trainer(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -393,7 +465,9 @@ class Clinic:
             def compute_loss(self, model: nn.Module, inputs: Any, return_outputs: bool = False, **more: Any) -> Any:
                 if clinic.fault == "dropout off":
                     model.eval()
-                return super().compute_loss(model, inputs, return_outputs, **more)
+                inputs = {**inputs, "labels": clinic.drawn(inputs["labels"])}
+                loss = super().compute_loss(model, inputs, return_outputs, **more)
+                return loss if return_outputs else clinic.disturbed(loss)
 
         trainer = Trainer(
             model=self.model,
@@ -406,7 +480,7 @@ class Clinic:
         )
         if self.fault in ("optimiser of another model", "left out of the optimiser"):
             trainer.optimizer = self.optimizer()
-        given: dict[str, Any] = {"model": trainer}
+        given: dict[str, Any] = {"model": trainer, "epoch": self.epoch}
         if self.fault in ("seed in evaluation", "evaluation draws", "dropout in evaluation"):
             given["evaluate"] = self.evaluate([self.collate(examples[:4])])
         return given
@@ -447,7 +521,7 @@ class Sabotage:
     says: str = ""
 
 
-ACCUMULATED = (("accumulate", 4),)
+ACCUMULATED, SHARED = (("accumulate", 4),), (("processes", 2),)
 SABOTAGES = (
     Sabotage(fault="labels by position", probe="labels on their words", tasks=("tokens", "lora"), says="too early"),
     Sabotage(fault="labels shifted", probe="labels on their words"),
@@ -485,6 +559,21 @@ SABOTAGES = (
     Sabotage(fault="names permuted", probe="label names", tasks=("tokens", "texts", "lora")),
     Sabotage(fault="stale folder", probe="saved model", tasks=TASKS),
     Sabotage(fault="pickles", probe="pickles"),
+    Sabotage(fault="labels shuffled anew", probe="a few rows by heart", tasks=("tokens", "texts")),
+    Sabotage(fault="optimiser of another model", probe="a few rows by heart", loops=("plain",)),
+    Sabotage(
+        fault="no number replaced", probe="losses that are no numbers", loops=("plain", "trainer"), says="is replaced"
+    ),
+    Sabotage(
+        fault="no number skipped", probe="losses that are no numbers", loops=("plain",), says="leaves the batch out"
+    ),
+    Sabotage(
+        fault="batch without labels", probe="losses that are no numbers", loops=("plain", "trainer"), says="5 of 5"
+    ),
+    Sabotage(fault="empty words", probe="words without pieces", tasks=("tokens", "lora"), says="3 of them"),
+    Sabotage(fault="divided by the processes", probe="processes", options=SHARED, tasks=TASKS, says="once too often"),
+    Sabotage(fault="mean of batch means", probe="mean of means"),
+    Sabotage(fault="last loaded", probe="best checkpoint", tasks=TASKS),
     Sabotage(fault="many digits", probe="digits of the score", tasks=("tokens", "texts")),
 )
 """Every fault with the probe that covers it."""

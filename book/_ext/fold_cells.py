@@ -7,6 +7,7 @@ import json
 
 PROMPTS = {
     "setup": "Setup",
+    "predict": "The question as code",
     "parity": "The comparison, by hand against the package",
     "claim": "What this claim asserts",
     "starter": "Starter cell",
@@ -21,7 +22,7 @@ def fold(source: str) -> str:
         role = next((tag for tag in metadata.get("tags", []) if tag in PROMPTS), None)
         if cell["cell_type"] != "code" or role is None:
             continue
-        metadata["tags"] = [*metadata["tags"], "hide-input"]
+        metadata["tags"] = list(dict.fromkeys([*metadata["tags"], "hide-input"]))
         prompts = {"code_prompt_show": f"{PROMPTS[role]} · show", "code_prompt_hide": f"{PROMPTS[role]} · hide"}
         metadata["mystnb"] = prompts | metadata.get("mystnb", {})
     return json.dumps(notebook, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""`companion doctor`: a second opinion on a saved model and the files it was trained and measured on."""
+"""`companion doctor`: a second opinion on a saved model and its files, or on a script or notebook that trains one."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ PROBES = (
     "test rows in train",
     "contradictory labels",
     "classes in every split",
+    "words without pieces",
     "label names",
+    "best checkpoint",
     "pickles",
     "digits of the score",
 )
 """What a folder and files can be asked; the other probes need the code that trains."""
+CODE = (".py", ".ipynb")
 ROWS = 64
 """Rows on which the saved model is tried."""
 
@@ -37,10 +40,12 @@ def examine(
     as_json: bool,
     github: bool,
 ) -> int:
-    """Print the report on a saved model and its files; the exit code is 1 where something as bad as `fail_on` is found.
+    """Print the report on a saved model and its files, or on code that is read and not run.
+
+    The exit code is 1 where something as bad as `fail_on` is found.
 
     Raises:
-        ConfigError: two output forms are asked for, or there is no such severity.
+        ConfigError: two output forms are asked for, there is no such severity, or files are given beside code.
         DataError: a file cannot be read as asked.
         ModelError: there is no such folder.
     """
@@ -50,18 +55,39 @@ def examine(
         raise ConfigError(f"--fail-on is {fail_on!r}", remedy=f"choose one of {', '.join(SEVERITIES)}")
     if as_json and github:
         raise ConfigError("--json and --github are both given", remedy="choose one")
+    if folder.suffix in CODE:
+        return _show(_read(folder, files, score), None, fail_on=fail_on, as_json=as_json, github=github)
     if not folder.is_dir():
-        raise ModelError("there is no such folder", file=folder, remedy="check the path, or save the model first")
+        raise ModelError(
+            "there is no such folder", file=folder, remedy="name a saved model's folder, a .py, or an .ipynb file"
+        )
     rows = {name: Source(train=path, **options).load_one() for name, path in files.items() if path is not None}
-    report = _report(folder, rows, score)
+    pinned = next((str(path) for path in files.values() if path is not None), None)
+    return _show(_report(folder, rows, score), pinned, fail_on=fail_on, as_json=as_json, github=github)
+
+
+def _show(report: Report, pinned: str | None, *, fail_on: str, as_json: bool, github: bool) -> int:
     if as_json:
         print(report.to_json())
     elif github:
-        pinned = next((str(path) for path in files.values() if path is not None), None)
         print("\n".join(map(plain, report.annotations(pinned))) or f"::notice::{plain(report.summary)}")
     else:
         print(plain(str(report)))
     return int(report.fails(fail_on))
+
+
+def _read(path: Path, files: dict[str, Path | None], score: str | None) -> Report:
+    """The report on code, which takes nothing else."""
+    from companion.doctor import read_code
+
+    given = [name for name, file in files.items() if file is not None] + ["score"] * (score is not None)
+    if given:
+        option = "data" if given[0] == "train" else given[0]
+        raise ConfigError(
+            f"--{option} is given with {path.name}, which is read and not run",
+            remedy="leave it out, or name the folder of the saved model",
+        )
+    return read_code(path)
 
 
 def _report(folder: Path, rows: dict[str, Any], score: str | None) -> Report:

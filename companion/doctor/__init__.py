@@ -17,6 +17,9 @@ __getattr__, __dir__, __all__ = attach(
         "keeping": ("untouched",),
         "probe": ("Probe",),
         "probes": ("PROBES",),
+        "reading.opinion": ("read_code",),
+        "reading.rule": ("Rule",),
+        "reading.rules": ("RULES",),
     },
 )
 

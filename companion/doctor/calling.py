@@ -15,8 +15,8 @@ POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR
 MODEL, INDEX = ("model", "net", "module"), ("idx", "index", "number")
 
 
-def as_step(step: Callable[..., Any], model: nn.Module | None) -> Callable[[Any], Any]:
-    """A step as a function of the batch alone.
+def as_step(step: Callable[..., Any], model: nn.Module | None, name: str = "step") -> Callable[[Any], Any]:
+    """A step, or an epoch, as a function of the batch, or the batches, alone.
 
     `step(batch)` stays as it is; of two parameters, one named like a model is given the model and one named like an
     index (Lightning's `batch_idx`) is 0; with other names they are (model, batch).
@@ -34,7 +34,8 @@ def as_step(step: Callable[..., Any], model: nn.Module | None) -> Callable[[Any]
     if len(names) == 2:
         return lambda batch: step(model, batch)
     raise ConfigError(
-        f"step needs {', '.join(names)}", remedy="wrap it in a function of the batch: lambda batch: step(…, batch, …)"
+        f"{name} needs {', '.join(names)}",
+        remedy=f"wrap it in a function of the batch: lambda batch: {name}(…, batch, …)",
     )
 
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from companion.doctor.rows import Row
 
 MOST_BATCHES = 200
-DEFAULTS = {"accumulate": 1, "metric_takes": "auto"}
+DEFAULTS = {"accumulate": 1, "processes": 1, "metric_takes": "auto"}
+FUNCTIONS = ("step", "loss", "window", "epoch", "evaluate", "metric")
 METRIC_FORMS = ("auto", "tags", "grid", "flat", "eval_prediction")
 
 
@@ -30,6 +31,8 @@ def doctor(
     loss: Callable[..., Any] | None = None,
     window: Callable[[Sequence[Any]], Any] | None = None,
     accumulate: int = 1,
+    processes: int = 1,
+    epoch: Callable[..., Any] | None = None,
     evaluate: Callable[..., Any] | None = None,
     metric: Callable[..., Any] | None = None,
     metric_takes: str = "auto",
@@ -42,6 +45,7 @@ def doctor(
     optimizer: Any = None,
     learning_rate: float | None = None,
     folder: str | Path | None = None,
+    checkpoints: Mapping[str | Path, float] | None = None,
     fields: Mapping[str, str | int] | None = None,
     only: Sequence[str] | None = None,
 ) -> Report:
@@ -54,16 +58,18 @@ def doctor(
     batches: a `DataLoader`, a list, or a batch source of this package; at most 200 are read. `step(batch)` or
     `step(model, batch)` does what your loop does for one batch: forward, backward, optimiser step, clearing gradients.
     `loss(model, batch)` gives the mean loss. `accumulate` is how many batches make one update of your step; `window`
-    does the forward and backward passes of one such update, where your loop is built that way. `evaluate(model)` is
-    your evaluation.
+    does the forward and backward passes of one such update, where your loop is built that way. `processes` is how many
+    share an update. `epoch(batches)` or `epoch(model, batches)` goes over a loader and gives its mean loss back.
+    `evaluate(model)` is your evaluation.
 
     `metric(gold, predicted)` is called with lists of tags per sentence (`metric_takes="tags"`), with arrays of label
     numbers shaped like the labels of your batches ("grid"), with the same flattened ("flat"), or with one argument as
     the Trainer does ("eval_prediction"); "auto" tries them in this order. `score` is what you report, best as text:
     "0.9670". `train`, `dev` and `test` are labelled rows: sentences, `{"tokens": …, "ner_tags": …}`,
     `{"text": …, "label": …}`, or pairs. `labels` are the names in the order of their numbers. `folder` is the saved
-    model. `fields` names the parts of a batch where guessing fails: `{"ids": 0, "mask": 1, "labels": 2}`. `only` names
-    the probes to ask.
+    model, or the folder of its run; `checkpoints` gives the score of each checkpoint's folder, more is better, where no
+    history of a known kind lies in it. `fields` names the parts of a batch where guessing fails:
+    `{"ids": 0, "mask": 1, "labels": 2}`. `only` names the probes to ask.
 
     Raises:
         ConfigError: an argument is not of its kind, or a probe of that name does not exist.
@@ -125,7 +131,7 @@ def admit(keeper: Keeper, **given: Any) -> Patient:
     for one in optimizers:
         keeper.keep_optimizer(one)
     reached: list[object] = []
-    for function in (given["step"], given["loss"], given["window"], given["evaluate"], given["metric"]):
+    for function in (given[name] for name in FUNCTIONS):
         reached += keep_reachable(keeper, function)
     optimizers += _others(optimizers, reached)
     patient = Patient(
@@ -137,7 +143,20 @@ def admit(keeper: Keeper, **given: Any) -> Patient:
         score=None if given["score"] is None else str(given["score"]),
         folder=None if given["folder"] is None else Path(given["folder"]),
         step=None if given["step"] is None else as_step(given["step"], model),
-        **{name: given[name] for name in ("loss", "window", "accumulate", "metric", "metric_takes", "tokenizer")},
+        epoch=None if given["epoch"] is None else as_step(given["epoch"], model, "epoch"),
+        **{
+            name: given[name]
+            for name in (
+                "loss",
+                "window",
+                "accumulate",
+                "processes",
+                "checkpoints",
+                "metric",
+                "metric_takes",
+                "tokenizer",
+            )
+        },
         evaluate=None if given["evaluate"] is None else as_evaluation(given["evaluate"]),
         learning_rate=given["learning_rate"],
         fields=given["fields"],
@@ -217,12 +236,13 @@ def _check(given: Mapping[str, Any]) -> None:
 
     if given["model"] is not None and not isinstance(given["model"], torch.nn.Module):
         raise ConfigError(f"model is a {type(given['model']).__name__}", remedy="give an nn.Module, or a Trainer")
-    for name in ("step", "loss", "window", "evaluate", "metric"):
+    for name in FUNCTIONS:
         if given[name] is not None and not callable(given[name]):
             raise ConfigError(f"{name} is a {type(given[name]).__name__}", remedy="give a function")
-    accumulate = given["accumulate"]
-    if isinstance(accumulate, bool) or not isinstance(accumulate, int) or accumulate < 1:
-        raise ConfigError(f"accumulate is {accumulate!r}", remedy="give a whole number from 1")
+    for name in ("accumulate", "processes"):
+        count = given[name]
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise ConfigError(f"{name} is {count!r}", remedy="give a whole number from 1")
     if given["metric_takes"] not in METRIC_FORMS:
         raise ConfigError(
             f"metric_takes is {given['metric_takes']!r}", remedy=f"choose one of {', '.join(METRIC_FORMS)}"

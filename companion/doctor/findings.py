@@ -35,9 +35,24 @@ class Finding:
     """Where the reason is taught: a page of the book, and after `#` the cell."""
     numbers: Mapping[str, float] = field(default_factory=dict)
     """The numbers of the sentence, for a program."""
+    file: str = ""
+    """The file in which it stands, where code was read."""
+    cell: int | None = None
+    """The cell of a notebook, counted from 1 over all its cells."""
+    line: int | None = None
+    """The line in the file, or in the cell."""
+    raw_line: int | None = None
+    """The line in the file itself, also of a notebook, for an annotation."""
+
+    @property
+    def where(self) -> str:
+        """`train.py, line 41`, `notebook.ipynb, cell 3, line 2`, or nothing."""
+        cell = "" if self.cell is None else f", cell {self.cell}"
+        return "" if self.line is None else f"{self.file}{cell}, line {self.line}"
 
     def __str__(self) -> str:
-        return f"{MARKS[self.severity]} {self.probe}: {self.measured}\n    → {self.advice}\n    why: {self.page}"
+        where = f" ({self.where})" if self.where else ""
+        return f"{MARKS[self.severity]} {self.probe}{where}: {self.measured}\n    → {self.advice}\n    why: {self.page}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,9 +82,10 @@ class Report:
     """The outcome of an examination; `print` it, let a notebook show it, or read `to_json()`.
 
     `to_dict` gives, under schema 1: `schema` (this number), `exit_code`, `summary` (a sentence), `findings` (objects
-    with `probe`, `severity`, `measured`, `advice`, `page` and `numbers`; the worst first), `healthy` (`probe`,
-    `measured`, `page`) and `not_checked` (`probe`, `reason`). Every probe is in exactly one of the three lists, except
-    that one probe may have several findings.
+    with `probe`, `severity`, `measured`, `advice`, `page`, `numbers` and `place`; the worst first), `healthy` (`probe`,
+    `measured`, `page`) and `not_checked` (`probe`, `reason`). `place` is null, or where code was read `file`, `cell`
+    (null in a script) and `line`. Every probe is in exactly one of the three lists, except that one probe may have
+    several findings, and that parts of a file which were not read are listed as `not read`.
     """
 
     findings: tuple[Finding, ...]
@@ -111,7 +127,7 @@ class Report:
             "summary": self.summary,
             "findings": [
                 {name: getattr(finding, name) for name in ("probe", "severity", "measured", "advice", "page")}
-                | {"numbers": dict(finding.numbers)}
+                | {"numbers": dict(finding.numbers), "place": _place(finding)}
                 for finding in self.findings
             ],
             "healthy": [{"probe": one.probe, "measured": one.measured, "page": one.page} for one in self.healthy],
@@ -123,12 +139,15 @@ class Report:
         return json.dumps(_finite(self.to_dict()), ensure_ascii=False, allow_nan=False)
 
     def annotations(self, file: str | None = None) -> list[str]:
-        """One line a finding that GitHub Actions shows beside the code; `file` is where they are pinned."""
+        """One line a finding that GitHub Actions shows beside the code.
+
+        Where code was read each stands at its own line; `file` is where the others are pinned.
+        """
         words = {ERROR: "error", WARNING: "warning", NOTE: "notice"}
-        place = f"file={_property(file)}," if file else ""
         return [
-            f"::{words[finding.severity]} {place}title={_property(f'companion doctor: {finding.probe}')}::"
-            + _message(f"{finding.measured}\n{finding.advice}\n{finding.page}")
+            f"::{words[finding.severity]} {_pinned(finding, file)}"
+            f"title={_property(f'companion doctor: {finding.probe}')}::"
+            + _message("\n".join(filter(None, (finding.where, finding.measured, finding.advice, finding.page))))
             for finding in self.findings
         ]
 
@@ -153,6 +172,16 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def _place(finding: Finding) -> dict[str, Any] | None:
+    return None if finding.line is None else {"file": finding.file, "cell": finding.cell, "line": finding.line}
+
+
+def _pinned(finding: Finding, file: str | None) -> str:
+    file = finding.file or file
+    line = f"line={finding.raw_line}," if finding.raw_line is not None else ""
+    return f"file={_property(file)},{line}" if file else ""
 
 
 def _message(text: str) -> str:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from companion.doctor.batches import View, model_inputs, view_of
 from companion.doctor.keeping import Keeper, random_state, seed_everything
 from companion.doctor.probe import CannotCheck
-from companion.doctor.watch import Watched, logits_of, silence, watching
+from companion.doctor.watch import Watched, base_of, logits_of, silence, watching
 
 if TYPE_CHECKING:
     from companion.doctor.rows import Row
@@ -50,6 +50,12 @@ class Patient:
     """The forward and backward passes of one update made of several batches."""
     accumulate: int = 1
     """How many batches make one update."""
+    processes: int = 1
+    """How many processes share an update."""
+    epoch: Callable[[Sequence[Any]], Any] | None = None
+    """A whole pass over batches, which gives their mean loss back."""
+    checkpoints: Mapping[str | Path, float] | None = None
+    """The score of each checkpoint's folder."""
     evaluate: Callable[[nn.Module], Any] | None = None
     """The evaluation."""
     metric: Callable[..., Any] | None = None
@@ -116,8 +122,7 @@ class Patient:
     @cached_property
     def is_language_model(self) -> bool:
         """Whether the labels are word pieces, as in masked and causal language modelling."""
-        base = getattr(self.model, "get_base_model", lambda: self.model)()
-        name = type(base).__name__
+        name = type(base_of(self.model)).__name__
         return any(part in name for part in ("LM", "PreTraining", "Conditional"))
 
     @cached_property
@@ -162,7 +167,7 @@ class Patient:
             seed_everything(SEED)
             if quiet:
                 silence(self.modules)
-            watched = watching(self.modules, self.parameters, before_update=self._meet, forward_only=forward_only)
+            watched = watching(self.modules, self.parameters, before_update=self.meet, forward_only=forward_only)
             with watched as seen:
                 seen.returned = action()
             return seen
@@ -275,7 +280,7 @@ class Patient:
         """Whether the batch is a dictionary from which the model computes a loss of its own."""
         if self.model is None or not len(self.batches) or not isinstance(self.batches[0], Mapping):
             return False
-        return "labels" in self.batches[0] and "labels" in inspect.signature(_base(self.model).forward).parameters
+        return "labels" in self.batches[0] and "labels" in inspect.signature(base_of(self.model).forward).parameters
 
     def _compute(self, batch: Any) -> Any:
         if self.step is not None:
@@ -285,12 +290,8 @@ class Patient:
         with torch.no_grad():
             return self.mean_loss(batch)
 
-    def _meet(self, optimizer: torch.optim.Optimizer) -> None:
+    def meet(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimiser that nobody named, about to step for the first time."""
         self.keeper.keep_optimizer(optimizer)
         if not any(optimizer is known for known in self.optimizers):
             self.optimizers.append(optimizer)
-
-
-def _base(model: nn.Module) -> nn.Module:
-    return model.get_base_model() if hasattr(model, "get_base_model") else model

@@ -109,6 +109,11 @@ def logits_of(output: Any) -> Tensor | None:
     return getattr(output, "last_hidden_state", None)
 
 
+def base_of(model: nn.Module) -> nn.Module:
+    """The model inside an adapter of peft, or the model itself."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
 @contextmanager
 def _backward_watched(seen: Watched, parameters: list[nn.Parameter], forward_only: bool) -> Iterator[None]:
     original = torch.autograd.backward

@@ -67,7 +67,7 @@ def test_cells_with_a_role_are_folded_and_named():
     assert [("hide-input" in cell["metadata"]["tags"]) for cell in folded] == [True] * len(PROMPTS) + [False] * 3
     prompts = [cell["metadata"]["mystnb"].get("code_prompt_show", "") for cell in folded]
     assert all(prompt.startswith(name) for prompt, name in zip(prompts, PROMPTS.values(), strict=False))
-    assert len(PROMPTS) == 4
+    assert len(PROMPTS) == 5
 
 
 def test_a_prompt_of_its_own_is_kept():

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 REWARDS_O = 0.5
 REWARDS_MAJORITY = 0.9
+ENTITIES = "Score entities by F1 (seqeval, strict), with no padding in it, and print this baseline beside."
+CLASSES = "Score classes by macro F1, or the rare class by its own F1, and print this baseline beside."
 
 
 def examine(patient: Patient) -> Outcome:
@@ -39,7 +41,7 @@ def examine(patient: Patient) -> Outcome:
                 ERROR,
                 f"A model that does nothing ({best}) scores {score.value:.4f} on your {score.name}, yours "
                 f"{patient.score} ({gold.described}).",
-                "Score entities, or at least positions that are no padding and not O, and print this baseline beside.",
+                ENTITIES if "always O" in scores else CLASSES,
                 **numbers,
             )
         ]
@@ -49,7 +51,7 @@ def examine(patient: Patient) -> Outcome:
                 WARNING,
                 f"Your {score.name} gives {score.value:.4f} to a model that does nothing ({best}; "
                 f"{gold.described}); all: {names}.",
-                "Score entities by F1 (seqeval, strict), classes by macro F1, and print this baseline beside.",
+                ENTITIES if "always O" in scores else CLASSES,
                 **numbers,
             )
         ]

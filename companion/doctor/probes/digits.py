@@ -34,7 +34,7 @@ def examine(patient: Patient) -> Outcome:
     except ValueError as error:
         raise CannotCheck(f"the score {patient.score!r} is no number") from error
     if not 0 < score < 1:
-        raise CannotCheck(f"the score {patient.score} is not between 0 and 1")
+        raise CannotCheck(f"the score {patient.score} does not lie inside 0 to 1, so nothing is said of its digits")
     digits = len(patient.score.partition(".")[2])
     try:
         items, what = sum(len(entities(tags)) for tags in in_iob2(rows)[0]), "entities"

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from companion.doctor.findings import ERROR
 from companion.doctor.probe import CannotCheck, Outcome, Probe, need
+from companion.doctor.weights import own_weights, saved_weights
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from companion.doctor.patient import Patient
-
-WHOLE, ADAPTER = "model", "adapter_model"
 
 
 def examine(patient: Patient) -> Outcome:
@@ -24,8 +22,8 @@ def examine(patient: Patient) -> Outcome:
     """
     need(patient.folder, "no folder of a saved model was given (folder=)")
     need(patient.model, "no model was given to compare the folder with")
-    saved = _saved(patient.folder)
-    own = _own(patient.model, saved)
+    saved = saved_weights(patient.folder)
+    own = own_weights(patient.model, saved)
     shared = sorted(set(saved) & set(own))
     if len(shared) < 0.5 * len(saved):
         raise CannotCheck(f"only {len(shared)} of {len(saved)} saved tensors have a name that the model has")
@@ -53,32 +51,6 @@ def examine(patient: Patient) -> Outcome:
             absent=len(absent),
         )
     ]
-
-
-def _saved(folder: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    files = sorted(folder.glob(f"{WHOLE}*.safetensors")) or sorted(folder.glob(f"{ADAPTER}*.safetensors"))
-    if not files:
-        raise CannotCheck("the folder holds no safetensors, and nothing else is opened here")
-    found: dict[str, Tensor] = {}
-    for file in files:
-        try:
-            found |= load_file(file)
-        except (SafetensorError, OSError) as error:
-            raise CannotCheck(f"{file.name} cannot be read: {error}") from error
-    return found
-
-
-def _own(model: nn.Module, saved: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors in memory by the names under which they would be saved."""
-    own = dict(model.state_dict())
-    if hasattr(model, "get_base_model") and not set(saved) & set(own):
-        from peft import get_peft_model_state_dict
-
-        return get_peft_model_state_dict(model)
-    return own
 
 
 def _absent(model: nn.Module, there: set[int]) -> list[str]:

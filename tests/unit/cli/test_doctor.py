@@ -36,7 +36,7 @@ def test_a_healthy_model(place: Path, capsys: pytest.CaptureFixture[str]):
     files = ("--data", place / "train.conll", "--test", place / "test.conll")
     assert run(place / "good", *files, "--score", "0.6") == 0
     told = capsys.readouterr().out
-    assert told.startswith("nothing found; 8 healthy, 0 not checked.")
+    assert told.startswith("nothing found; 9 healthy, 1 not checked.")
     assert "always O 0.0000" in told
 
 
@@ -61,6 +61,25 @@ def test_a_build_decides_what_fails(place: Path, capsys: pytest.CaptureFixture[s
     assert [line.partition(" ")[0] for line in lines] == ["::warning"] * 4
     assert run(place / "good", "--github", "--fail-on", "note") == 0
     assert capsys.readouterr().out.startswith("::notice::nothing found")
+
+
+def test_code_is_read_and_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    script = tmp_path / "train.py"
+    script.write_text("from transformers import AdamW\nraise SystemExit(7)\n", "utf-8")
+    assert run(script, "--github") == 1
+    line = capsys.readouterr().out
+    assert line.startswith(f"::error file={script},line=1,title=companion doctor%3A removed interfaces::")
+    assert run(script, "--json") == 1
+    assert json.loads(capsys.readouterr().out)["findings"][0]["place"] == {
+        "file": str(script),
+        "cell": None,
+        "line": 1,
+    }
+    assert run(script, "--score", "0.9") == 1
+    assert "read and not run" in capsys.readouterr().err
+    script.write_text("print(1\n", "utf-8")
+    assert run(script) == 1
+    assert "train.py:1: this is not Python" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("wrong", [("--fail-on", "sometimes"), ("--json", "--github"), ("--data", "nowhere.conll")])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import companion
-from companion.doctor import PROBES, Finding, Healthy, Report, Unchecked
+from companion.doctor import PROBES, Finding, Healthy, Report, Unchecked, page
 from companion.errors import ConfigError
+from companion.teaching import theme
 from tests.tiny import tiny_tagger
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -39,7 +41,7 @@ def test_the_json_follows_its_schema():
     told = json.loads(report_with("error", "note").to_json())
     assert list(told) == ["schema", "exit_code", "summary", "findings", "healthy", "not_checked"]
     assert (told["schema"], told["exit_code"]) == (1, 1)
-    assert list(told["findings"][0]) == ["probe", "severity", "measured", "advice", "page", "numbers"]
+    assert list(told["findings"][0]) == ["probe", "severity", "measured", "advice", "page", "numbers", "place"]
     assert told["findings"][0]["numbers"] == {"share": 0.5, "bad": None}
     assert told["healthy"] == [{"probe": "h", "measured": "3 of 3", "page": "book/x"}]
     assert told["not_checked"] == [{"probe": "u", "reason": "no <b>loader</b>"}]
@@ -77,6 +79,28 @@ def test_the_page_escapes_what_it_shows():
     assert page.count("<details>") == 2
 
 
+def test_the_page_has_the_colours_of_the_book_and_says_severity_in_words():
+    shown = {name: theme.TOKENS[name] for name in page.TOKENS}
+    assert shown == page.TOKENS
+    told = report_with("error", "warning", "note")._repr_html_()
+    assert [told.count(f'class="finding {word}"') for word in ("error", "warning", "note")] == [1, 1, 1]
+    assert set(re.findall(r"var\(--ftc-([a-z-]+)\)", told)) <= set(page.TOKENS)
+    assert 'data-theme="dark"' in told
+    assert "prefers-color-scheme:dark" in told
+    assert "http" not in told
+
+
+def test_a_place_is_shown_everywhere():
+    placed = replace(finding("error"), file="a,b.ipynb", cell=3, line=2, raw_line=40)
+    report = Report(findings=(placed,), healthy=(), not_checked=())
+    assert "(a,b.ipynb, cell 3, line 2)" in str(report)
+    assert "a,b.ipynb, cell 3, line 2" in report._repr_html_()
+    assert report.to_dict()["findings"][0]["place"] == {"file": "a,b.ipynb", "cell": 3, "line": 2}
+    [line] = report.annotations()
+    assert line.startswith("::error file=a%2Cb.ipynb,line=40,title=companion doctor")
+    assert "::a,b.ipynb, cell 3, line 2%0A50 %25 of" in line
+
+
 def test_text_has_the_finding_its_remedy_and_its_page():
     text = str(report_with("warning"))
     assert "! a, b: c: 50 % of" in text
@@ -112,7 +136,7 @@ def test_probes_say_what_they_are_and_name_pages_and_cells_that_exist():
             assert cell in cells, probe.page
         assert path.exists() or path.with_suffix(".md").exists(), probe.page
         seen += 1
-    assert seen == len({probe.name for probe in PROBES}) == 19
+    assert seen == len({probe.name for probe in PROBES}) == 25
 
 
 def test_every_probe_file_is_registered():
@@ -125,6 +149,8 @@ def test_every_probe_file_is_registered():
     [
         {"only": ["no such probe"]},
         {"accumulate": 0},
+        {"processes": 1.5},
+        {"epoch": 3},
         {"metric_takes": "words"},
         {"metric": 3},
         {"model": "a path"},

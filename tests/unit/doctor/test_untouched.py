@@ -50,7 +50,7 @@ def disturb() -> None:
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_an_examination_leaves_no_trace(loop: str):
-    clinic = Clinic(loop, "tokens", extra={} if loop == "trainer" else {"accumulate": 1})
+    clinic = Clinic(loop, "tokens", extra={"processes": 2})
     given = clinic.parts() | clinic.extra
     model, optimizer = clinic.model, given.get("optimizer")
     if "step" in given:  # in the middle of a training, with moments and gradients

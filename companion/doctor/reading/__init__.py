@@ -1,0 +1,1 @@
+"""Reading a script or a notebook without running it: what can be proved from its text."""
