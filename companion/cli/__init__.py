@@ -1,4 +1,4 @@
-"""The commands: `corpora | train | tune | evaluate | compare | predict | export | doctor | audit | experiments`."""
+"""The commands: `corpora | train | tune | evaluate | compare | predict | export | serve | doctor | audit | …`."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for command in (corpora, train, tune, evaluate, compare, predict, export, doctor, audit, experiments):
+    for command in (corpora, train, tune, evaluate, compare, predict, export, serve, doctor, audit, experiments):
         app.command()(command)
     return app
 
@@ -124,15 +124,51 @@ def predict(
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
-    folder: Annotated[Path, typer.Argument(help="Where the plain transformers folder is written.")],
+    run: Annotated[Path, typer.Argument(help="A run folder, or an exported model.")],
+    folder: Annotated[Path, typer.Argument(help="Where the exported folder is written.")],
     base: Annotated[str | None, typer.Option(help=BASE_HELP)] = None,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Write one ONNX file for onnxruntime.")] = False,
+    precision: Annotated[str, typer.Option(help="With --onnx: int8 (smaller, quicker) or fp32.")] = "int8",
+    data: Annotated[
+        Path | None, typer.Option(help="With --onnx: labelled rows to compare on; by default the run's own dev split.")
+    ] = None,
+    max_f1_drop: Annotated[float, typer.Option(help="With --onnx: F1 that may be lost on these rows.")] = 0.01,
+    min_agreement: Annotated[float, typer.Option(help="With --onnx: positions that must get the same label.")] = 0.98,
     as_json: JSON = False,
 ) -> None:
-    """Write a run's best model as a plain transformers folder."""
+    """Write a run's best model as a plain transformers folder, or as an ONNX graph that still answers the same."""
+    if onnx:
+        from companion.cli.compress import export_graph
+
+        bounds = {"f1_drop": max_f1_drop, "agreement": min_agreement}
+        return export_graph(run, folder, data, base=base, precision=precision, bounds=bounds, as_json=as_json)
     from companion.cli.predict import export_model
 
     export_model(run, folder, base=base, as_json=as_json)
+
+
+def serve(
+    folder: Annotated[Path, typer.Argument(help="A run folder, or an exported model: torch or ONNX.")],
+    model: Annotated[list[str] | None, typer.Option(help="Another model, as NAME=FOLDER.")] = None,
+    adapter: Annotated[list[str] | None, typer.Option(help="An adapter alone, as NAME=FOLDER.")] = None,
+    base: Annotated[str | None, typer.Option(help=BASE_HELP)] = None,
+    host: Annotated[str, typer.Option(help="Listen here; one that others reach needs a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 takes any that is free.")] = 8700,
+    token_file: Annotated[
+        Path | None, typer.Option(help="Who asks must send what this file holds; or set COMPANION_TOKEN.")
+    ] = None,
+    allow_host: Annotated[list[str] | None, typer.Option(help="A name under which the service may be asked.")] = None,
+    workers: Annotated[int, typer.Option(help="Threads that compute.")] = 1,
+    max_batch: Annotated[int, typer.Option(help="Texts that are computed at once.")] = 32,
+    max_queue: Annotated[int, typer.Option(help="Texts that may wait; more get 503.")] = 512,
+    deadline: Annotated[float, typer.Option(help="Seconds to an answer; what takes longer gets 504.")] = 10.0,
+) -> None:
+    """Answer texts over HTTP: batched, bounded, and bit for bit what `companion predict` says."""
+    from companion.cli.serve import serve_models
+
+    limits = {"host": host, "port": port, "workers": workers, "max_batch": max_batch, "max_queue": max_queue}
+    limits |= {"deadline": deadline, "allowed_hosts": tuple(allow_host or ())}
+    serve_models(folder, model or [], adapter or [], base=base, token_file=token_file, **limits)
 
 
 def audit(
@@ -148,7 +184,9 @@ def audit(
 
 
 def doctor(
-    folder: Annotated[Path, typer.Argument(help="A saved model: any transformers folder, or an export.")],
+    folder: Annotated[
+        Path, typer.Argument(help="A saved model's folder; or a script or notebook, which is read and not run.")
+    ],
     data: Annotated[Path | None, typer.Option(help="The labelled file it was trained on.")] = None,
     dev: Annotated[Path | None, typer.Option(help="The file its settings were chosen with.")] = None,
     test: Annotated[Path | None, typer.Option(help="The file it was measured on.")] = None,
@@ -161,7 +199,7 @@ def doctor(
     repair: Annotated[bool, typer.Option(help="Repair tags that break the scheme, and count them.")] = False,
     as_json: JSON = False,
 ) -> None:
-    """Look at a saved model and its files for what runs without an error and ruins the result."""
+    """Look at a saved model and its files, or at training code, for what runs without an error and ruins the result."""
     from companion.cli.doctor import examine
 
     code = examine(

@@ -4,5 +4,10 @@ from companion._lazy import attach
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
-    {"adapters": ("AdapterSet",), "predictor": ("FoundEntity", "Predictor", "TextPredictor", "load")},
+    {
+        "adapters": ("AdapterSet",),
+        "compression": ("Parity", "ParityBound", "export_onnx"),
+        "predictor": ("FoundEntity", "Predictor", "TextPredictor", "load"),
+        "service.app": ("serve_app",),
+    },
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from companion.corpora.records import Sentence
 from companion.corpora.schemes import entities
@@ -77,16 +77,7 @@ class Predictor:
         words = [[texts[index][start:end] for start, end in spans[index]] for index in filled]
         found: list[list[FoundEntity]] = [[] for _ in texts]
         for index, prediction in zip(filled, self.tag(words), strict=True):
-            found[index] = [
-                FoundEntity(
-                    text=texts[index][spans[index][entity.start][0] : spans[index][entity.end - 1][1]],
-                    type=entity.type,
-                    start=spans[index][entity.start][0],
-                    end=spans[index][entity.end - 1][1],
-                    score=fmean(prediction.scores[entity.start : entity.end]),
-                )
-                for entity in entities(prediction.tags)
-            ]
+            found[index] = found_in(texts[index], spans[index], prediction)
         return found
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[TagPrediction]:
@@ -131,7 +122,7 @@ class TextPredictor:
 
 
 def load(folder: str | Path, *, base: str | None = None, precision: str = "fp32") -> Predictor | TextPredictor:
-    """Open an exported tagger or text classifier: a folder of this package, or any transformers tagger's.
+    """Open an exported tagger or text classifier: a folder of this package, ONNX too, or any transformers tagger's.
 
     A folder that holds an adapter alone says which body it belongs to; `base` names it where it is a local folder.
     `precision` is "fp32", or "bf16" for matrix products with 8 bits of precision: quicker where the device computes
@@ -140,14 +131,32 @@ def load(folder: str | Path, *, base: str | None = None, precision: str = "fp32"
     Raises:
         ModelError: the folder is missing, damaged, or holds neither; or the body is not the one of the adapter.
         ConfigError: there is no such precision, or the device does not compute in it.
+        MissingDependencyError: the model is an ONNX graph, and onnxruntime is not installed.
 
     Taught in: book/walkthroughs/train-a-tagger
     """
-    return (
-        TextPredictor(*TextTask.load(folder, base=base), precision=precision)
-        if kind_of(Path(folder)) == "texts"
-        else Predictor(*TokenTask.load(folder, base=base), precision=precision)
-    )
+    from companion.deployment.onnx_folder import is_onnx_folder, open_onnx
+
+    texts = kind_of(Path(folder)) == "texts"
+    if is_onnx_folder(folder):
+        opened: Any = open_onnx(folder)
+    else:
+        opened = (TextTask if texts else TokenTask).load(folder, base=base)
+    return (TextPredictor if texts else Predictor)(*opened, precision=precision)
+
+
+def found_in(text: str, spans: Sequence[tuple[int, int]], prediction: TagPrediction) -> list[FoundEntity]:
+    """The entities of a text whose words stand at these offsets and have these tags."""
+    return [
+        FoundEntity(
+            text=text[spans[entity.start][0] : spans[entity.end - 1][1]],
+            type=entity.type,
+            start=spans[entity.start][0],
+            end=spans[entity.end - 1][1],
+            score=fmean(prediction.scores[entity.start : entity.end]),
+        )
+        for entity in entities(prediction.tags)
+    ]
 
 
 def _autocast(model: nn.Module, precision: str) -> Callable[[], AbstractContextManager[None]]:

@@ -1,0 +1,77 @@
+"""Who may ask: the token, the name under which the service is asked, and the page that asks."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
+
+from companion.deployment.service.settings import ServiceSettings, is_loopback
+
+Headers = Iterable[tuple[bytes, bytes]]
+OPEN = ("/health/live", "/health/ready")
+"""What may be asked without a token: whether the service lives and is ready."""
+Compare = Callable[[bytes, bytes], bool]
+
+
+class Doorkeeper:
+    """Says whether a request may come in, before anything of its body is read.
+
+    A token is compared by its digest and in constant time, so that neither its characters nor its length can be
+    learned from how long a refusal takes. Without a token, only requests that name this machine are answered, and none
+    that a page of another site makes: a browser would otherwise carry them in (DNS rebinding).
+    """
+
+    def __init__(self, settings: ServiceSettings, *, compare: Compare = hmac.compare_digest) -> None:
+        self._digest = None if settings.token is None else _digest(settings.token.encode())
+        self._compare = compare
+        self._hosts = {"localhost", "127.0.0.1", "::1", settings.host.strip("[]"), *settings.allowed_hosts}
+        # Over a token that no browser sends by itself, a foreign name does no harm; probes ask by address.
+        self._any_host = settings.token is not None and not settings.allowed_hosts
+
+    def refuse(self, path: str, headers: Headers) -> tuple[int, str] | None:
+        """Status and reason of a refusal, or None."""
+        found: dict[bytes, list[bytes]] = {}
+        for name, value in headers:
+            found.setdefault(name.lower(), []).append(value)
+        if len(found.get(b"host", [])) != 1 or (b"transfer-encoding" in found and b"content-length" in found):
+            return 400, "the request names no host, several, or two lengths"
+        if not self._host_is_ours(found[b"host"][0]):
+            return 400, "the service is not asked under this name; allow it with --allow-host"
+        if any(not self._origin_is_ours(origin, found[b"host"][0]) for origin in found.get(b"origin", [])):
+            return 403, "pages of other sites may not ask"
+        if path not in OPEN and not self.knows(found.get(b"authorization", [])):
+            return 401, "send the token: Authorization: Bearer …"
+        return None
+
+    def knows(self, authorization: list[bytes]) -> bool:
+        """Whether the header carries the token; always true where none is asked for."""
+        if self._digest is None:
+            return True
+        given = authorization[0] if len(authorization) == 1 else b""
+        scheme, _, token = given.partition(b" ")
+        # Both sides are digests of one length; the scheme is looked at only after the comparison.
+        same = self._compare(_digest(token.strip()), self._digest)
+        return same and scheme.lower() == b"bearer"
+
+    def _host_is_ours(self, header: bytes) -> bool:
+        host = _host_of(f"//{header.decode('latin-1')}")
+        return host is not None and (self._any_host or host in self._hosts or is_loopback(host))
+
+    def _origin_is_ours(self, origin: bytes, host: bytes) -> bool:
+        parts = origin.decode("latin-1").partition("://")
+        return parts[2].encode("latin-1") == host and parts[0] in ("http", "https")
+
+
+def _host_of(address: str) -> str | None:
+    try:
+        parts = urlsplit(address)
+        parts.port  # noqa: B018 - a port that is no number raises here
+        return None if parts.username is not None or parts.path or parts.query else (parts.hostname or None)
+    except ValueError:
+        return None
+
+
+def _digest(token: bytes) -> bytes:
+    return hashlib.sha256(token).digest()
