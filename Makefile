@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=300 -n 2 --dist loadfile -p no:cacheprovider
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test units notebooks pages execute refresh portability bench torture torture-service lint format serve clean
+.PHONY: help setup book test units notebooks pages execute refresh portability bench torture torture-service clinic lint format serve clean
 
 help:
 	@echo "make book         build the book, warnings as errors, and say where the page is"
@@ -26,6 +26,7 @@ help:
 	@echo "make portability  compare the notebooks once more on an older instruction set"
 	@echo "make bench        speed and memory beside what people use today (a quarter of an hour, needs COMPANION_DATA)"
 	@echo "make torture      kill, damage and attack runs by the thousand, and record it (about twenty minutes)"
+	@echo "make clinic       the doctor on every sabotaged and every healthy patient (a few minutes)"
 	@echo "make torture-service  ask the service badly a hundred thousand times, and record it (about half an hour)"
 	@echo "make lint         ruff; make format lets it write"
 	@echo "make serve        show the built book at http://127.0.0.1:$(PORT)"
@@ -51,7 +52,7 @@ book: setup
 test: lint units notebooks
 
 units: setup
-	$(BIN)/pytest tests -n 2 --dist loadfile -m "not pages and not browser"
+	$(BIN)/pytest tests -n 2 --dist loadfile -m "not pages and not browser and not clinic"
 
 notebooks: setup
 	@mkdir -p _build
@@ -67,6 +68,9 @@ portability: setup
 
 torture: setup
 	$(BIN)/python -m tests.faults.torture_all
+
+clinic: setup
+	$(BIN)/pytest tests/unit/doctor -n 2
 
 torture-service: setup
 	$(BIN)/python -m tests.faults.service_all

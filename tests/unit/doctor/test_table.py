@@ -33,7 +33,7 @@ def test_no_fault_is_missed(tmp_path: Path):
     assert len({(case[0].fault, case[0].probe) for case in cases}) == len(SABOTAGES) >= 44
 
 
-@pytest.mark.slow
+@pytest.mark.clinic
 def test_no_fault_is_missed_in_any_task(tmp_path: Path):
     rest = [case for case in CASES if case[2] != case[0].tasks[0]]
     assert missed(rest, tmp_path) == []
@@ -66,14 +66,14 @@ def test_nobody_healthy_is_accused(tmp_path: Path):
     assert looked == {probe.name for probe in PROBES}, "each probe looked at some of them"
 
 
-@pytest.mark.slow
+@pytest.mark.clinic
 def test_nobody_healthy_is_accused_with_accumulation(tmp_path: Path):
     rest = [one for one in HEALTHY if one[2] == 4 and one[1] != "tokens"]
     assert accused(rest, tmp_path)[0] == []
     assert len(rest) == 9
 
 
-@pytest.mark.slow
+@pytest.mark.clinic
 def test_every_healthy_loop_learns_a_few_rows_by_heart():
     for loop, task, pieces in HEALTHY:
         extra = {"accumulate": pieces} if pieces > 1 else {}

@@ -17,7 +17,7 @@ from tests.tiny import digest
 WIDTH = 64
 
 
-@pytest.mark.slow
+@pytest.mark.clinic
 def test_a_tutorial_is_read_in_one_call():
     from transformers import AutoModelForTokenClassification, AutoTokenizer
 
