@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from companion.teaching.strips import token_strip as token_strip
     from companion.teaching.tables import label_table as label_table
     from companion.teaching.threshold import threshold_explorer as threshold_explorer
+    from companion.teaching.typed_sentences import sentence_editor as sentence_editor
     from companion.teaching.uncertainty import interval_figure as interval_figure
     from companion.teaching.uncertainty import learning_curve_figure as learning_curve_figure
 
@@ -72,6 +73,7 @@ __getattr__, __dir__, __all__ = attach(
         "strips": ("token_strip",),
         "tables": ("label_table",),
         "threshold": ("threshold_explorer",),
+        "typed_sentences": ("sentence_editor",),
         "uncertainty": ("interval_figure", "learning_curve_figure"),
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import pytest
 
 import companion
 from companion.errors import ConfigError, RecordError
-from companion.experiments import load_record, prompting_arms
+from companion.experiments import load_record, prompting_arms, prompting_cloze
 from companion.experiments.label_wordings import mixed_wordings, wordings_of
 from companion.experiments.prompting_arms import CORPORA, MIXES, NAME, SIZES, plan, run
-from companion.experiments.prompting_cloze import QUESTIONS, ask, unlabelled_names
+from companion.experiments.prompting_cloze import QUESTIONS, TEMPLATES, ask, unlabelled_names
+from companion.tasks import ClozePrompt, draw_evenly
 
 
 def test_the_plan_is_every_cell_once() -> None:
@@ -37,6 +39,8 @@ def test_every_wording_has_a_sentence_for_every_label(corpus: str) -> None:
 
 
 def test_the_fast_profile_measures_real_cells(tmp_path: Path) -> None:
+    # Read at once, so that the encoder is opened once and not for every wording.
+    prompting_arms.read_plain([own for one in wordings_of(CORPORA[2]).values() for own in one.values()])
     wordings, few, cloze, tuned = (cell.result for cell in run("fast", tmp_path, say=lambda line: None))
     assert len(wordings["wordings"]) == 10 and len(set(wordings["mixes_test"])) > 5
     assert list(few["curves"]) == ["3", "6", "12", "24"] and few["curves"]["24"].keys() == {"centroid", "head"}
@@ -58,6 +62,29 @@ def test_the_questions_ask_for_names_that_no_label_was_spent_on() -> None:
         prompt = ask(language, encoder, question)
         assert prompt.labels == tuple(language.names) and all(len(words) == 6 for words in prompt.words.values())
         assert "BETWEEN" not in prompt.fill("x") and "FILLER" not in prompt.fill("x")
+
+
+@pytest.mark.parametrize(
+    "corpus",
+    [
+        "newsroom-sentiment",
+        pytest.param(
+            "financial-phrasebank",
+            marks=[
+                pytest.mark.public_data,
+                pytest.mark.skipif("COMPANION_DATA" not in os.environ, reason="COMPANION_DATA is not set"),
+            ],
+        ),
+    ],
+)
+def test_an_example_of_each_label_leaves_room_for_the_text(corpus: str) -> None:
+    encoder, train = companion.load_encoder(), prompting_arms.corpus_of(corpus, full=True).train
+    for seed in prompting_arms.SEEDS:
+        examples = draw_evenly(train, 3, seed)
+        prompt = ClozePrompt(encoder, TEMPLATES[0], prompting_cloze.WORDS, examples=examples)
+        assert all(example.text in prompt.fill("x") for example in examples)
+        assert len(prompt.rows([max(train, key=lambda text: len(text.text)).text])[0]) <= encoder.max_length
+        assert prompt.texts_cut == 0
 
 
 def test_the_record_has_no_cell_outside_the_plan() -> None:
