@@ -80,8 +80,9 @@ def test_a_limit_out_of_range_names_the_field(field, value):
         ServiceSettings(**{field: value})
 
 
-def test_a_graph_needs_rows_to_be_compared_on(folder, tmp_path, capsys):
-    assert main(["export", str(folder / "one"), str(tmp_path / "out"), "--onnx", "--max-f1-drop", "2", "--json"]) == 1
+@pytest.mark.parametrize(("option", "field"), [("--max-f1-drop", "f1_drop"), ("--min-agreement", "agreement")])
+def test_a_bound_out_of_range_is_refused_before_anything_is_written(option, field, folder, tmp_path, capsys):
+    assert main(["export", str(folder / "one"), str(tmp_path / "out"), "--onnx", option, "2", "--json"]) == 1
     said = json.loads(capsys.readouterr().out)
-    assert said["message"].startswith("f1_drop is 2")
+    assert said["message"].startswith(f"{field} is 2")
     assert not (tmp_path / "out").exists()

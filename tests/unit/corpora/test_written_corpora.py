@@ -20,8 +20,9 @@ from companion.experiments.records import load_record
 
 AT_LEAST = 0.9
 """Of the trigram ratio of public text of the same size."""
-# Bytes at most. A masked-LM head for the offline encoder may take 0.4 MB, and every measured cell is a file of its own.
-SIZES = {"newsroom": 1_100_000, "helpdesk": 950_000, "language-head": 400_000, "records": 1_500_000}
+# Bytes at most. A masked-LM head for the offline encoder may take 0.4 MB, and every measured cell is a file of its own
+# of some 700 bytes: about 1,500 of them today, and 700 more planned (few labels, methods, adaptive pre-training).
+SIZES = {"newsroom": 1_100_000, "helpdesk": 950_000, "language-head": 400_000, "records": 2_100_000}
 # Household names that no text may speak of; an invented firm may still share a common word with a real one.
 REAL = "|".join(
     """Amazon Prime,Google,Microsoft,Facebook,Instagram,Twitter,Tesla Inc,Toyota,Volkswagen,Samsung,Netflix,Starbucks,
@@ -86,8 +87,8 @@ def test_the_files_are_what_the_manifest_says_and_small() -> None:
     assert len(files) > 30
     sizes = {folder: sum(path.stat().st_size for path in files if folder in path.parts) for folder in SIZES}
     assert all(0 < size < SIZES[folder] for folder, size in sizes.items()), sizes
-    # What lies beside these folders is the manifest.
-    assert sum(path.stat().st_size for path in files) - sum(sizes.values()) < 200_000
+    # What lies beside these folders is the manifest, which has some 150 bytes for each cell of a record.
+    assert sum(path.stat().st_size for path in files) - sum(sizes.values()) < 400_000
 
 
 def test_newsroom_comes_from_its_source(newsroom) -> None:
