@@ -71,7 +71,7 @@ def style() -> str:
     light, dark = (";".join(f"--ftc-{name}:{pair[side]}" for name, pair in TOKENS.items()) for side in (0, 1))
     marks = "".join(
         f".ftc-doctor .{word}{{border-left-color:var(--ftc-{colour})}}"
-        f".ftc-doctor .{word} .mark{{color:var(--ftc-{colour})}}"
+        f".ftc-doctor .{word} .severity{{color:var(--ftc-{colour})}}"
         for word, colour in COLOURS.items()
     )
     return (
@@ -83,7 +83,7 @@ def style() -> str:
 def _card(finding: Finding) -> str:
     where = f' <span class="quiet">{escape(finding.where)}</span>' if finding.where else ""
     return (
-        f'<div class="finding {finding.severity}"><p><b class="mark">{MARKS[finding.severity]} '
+        f'<div class="finding {finding.severity}"><p><b class="severity">{MARKS[finding.severity]} '
         f"{escape(finding.severity)}</b> · <b>{escape(finding.probe)}</b>{where}<br>{escape(finding.measured)}</p>"
         f'<p>→ {escape(finding.advice)}<br><small class="quiet">why: <code>{escape(finding.page)}</code></small></p>'
         "</div>"
