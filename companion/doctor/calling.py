@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import ConfigError
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from companion.doctor.patient import Patient
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 MODEL, INDEX = ("model", "net", "module"), ("idx", "index", "number")
@@ -68,3 +70,14 @@ def _required(function: Callable[..., Any]) -> list[str] | None:
 
 def _like(name: str, words: tuple[str, ...]) -> bool:
     return any(word in name.lower() for word in words)
+
+
+def add_up(patient: Patient, parts: Sequence[object]) -> None:
+    """Let the window, or else the step called once for each part, add up gradients from none."""
+    for parameter in patient.parameters:
+        parameter.grad = None
+    if patient.window is not None:
+        patient.window(parts)
+        return
+    for part in parts:
+        patient.step(part)

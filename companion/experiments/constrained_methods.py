@@ -63,4 +63,4 @@ def measure(*, corpus: str, method: str, labels: int, seed: int, full: bool) -> 
     updates = UPDATES.get(labels, ALL_UPDATES) if full else 2
     rate = best_rate(corpus, method) if full else RATES[2]
     tried = fit(corpus, method, draw(corpus, labels, seed), rate=rate, updates=updates, seed=seed)
-    return {**score(tried, held_out(corpus, "test", MOST_TEST if full else 20)), **facts(tried)}
+    return {**score(tried.run.model, tried.task, held_out(corpus, "test", MOST_TEST if full else 20)), **facts(tried)}

@@ -48,7 +48,7 @@ def measure(*, corpus: str, method: str, rate: float, full: bool) -> dict[str, A
     """One method with one rate, scored on dev."""
     labels, updates, most = (LABELS, UPDATES, MOST_DEV) if full else (20, 2, 20)
     tried = fit(corpus, method, draw(corpus, labels, SEED), rate=rate, updates=updates, seed=SEED)
-    return {**score(tried, held_out(corpus, "dev", most)), **facts(tried)}
+    return {**score(tried.run.model, tried.task, held_out(corpus, "dev", most)), **facts(tried)}
 
 
 @cache

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from companion.corpora.texts import Text
 from companion.experiments.sentiment_learning_curve import stratified_draw
 from companion.experiments.text_systems import rounded
 from companion.randomness import permutation
@@ -100,12 +101,12 @@ def fit(corpus: str, method: str, rows: Sequence[Any], *, rate: float, updates: 
     return Tried(run=run, task=task, trainable=trainable, head=head_size(run.model))
 
 
-def score(tried: Tried, rows: Sequence[Any]) -> dict[str, Any]:
+def score(model: nn.Module, task: TokenTask | TextTask, rows: Sequence[Any]) -> dict[str, Any]:
     """Entity F1 of a tagger, accuracy of a classifier, each with its 95 % interval over these rows."""
     from companion.tasks.scoring import evaluate
 
-    report: Any = evaluate(tried.run.model, tried.task, rows)
-    found = report.f1 if tried.task.name == "tokens" else report.accuracy
+    report: Any = evaluate(model, task, rows)
+    found = report.f1 if task.name == "tokens" else report.accuracy
     return {**rounded({"score": found.mean, "low": found.low, "high": found.high}), "rows": len(rows)}
 
 
@@ -123,20 +124,20 @@ def facts(tried: Tried) -> dict[str, Any]:
     }
 
 
-def draw(corpus: str, labels: int, seed: int) -> list[Any]:
+def draw(corpus: str, labels: int, seed: int, purpose: str = PURPOSE) -> list[Any]:
     """The labelled rows of a seed; a smaller draw is the beginning of a larger one, texts keep their label shares."""
     train = splits_of(corpus).train
-    if corpus == "banking77":
+    if isinstance(train[0], Text):
         return stratified_draw(train, labels, seed)
-    return [train[place] for place in permutation(len(train), seed, PURPOSE)[:labels]]
+    return [train[place] for place in permutation(len(train), seed, purpose)[:labels]]
 
 
-def held_out(corpus: str, split: str, most: int) -> list[Any]:
-    """The rows of dev or test that are scored, the same for every cell."""
+def held_out(corpus: str, split: str, most: int | None, purpose: str = PURPOSE) -> list[Any]:
+    """The rows of dev or test that are scored, the same for every cell; None takes all."""
     rows = splits_of(corpus).splits[split]
-    if len(rows) <= most:
+    if most is None or len(rows) <= most:
         return list(rows)
-    return [rows[place] for place in sorted(permutation(len(rows), 0, f"{PURPOSE} {split}")[:most])]
+    return [rows[place] for place in sorted(permutation(len(rows), 0, f"{purpose} {split}")[:most])]
 
 
 @cache

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from companion.corpora.edits import entity_at
 from companion.corpora.schemes import Entity, spell
-from companion.experiments.sentiment_learning_curve import stratified_draw
+from companion.experiments import constrained_systems
+from companion.experiments.constrained_systems import score, splits_of
 from companion.experiments.text_systems import rounded
 from companion.randomness import key, permutation
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from companion.corpora.records import Corpus, Sentence
-    from companion.corpora.texts import TextCorpus
+    from companion.corpora.records import Sentence
     from companion.objectives.contract import Objective
     from companion.tasks.texts import TextTask
     from companion.tasks.tokens import TokenTask
@@ -128,15 +128,6 @@ def fit(
     return Tried(run=run, task=task)
 
 
-def score(model: nn.Module, task: TokenTask | TextTask, rows: Sequence[Any]) -> dict[str, Any]:
-    """Entity F1 of a tagger, accuracy of a classifier, with the 95 % interval over these rows."""
-    from companion.tasks.scoring import evaluate
-
-    report: Any = evaluate(model, task, rows)
-    found = report.f1 if task.name == "tokens" else report.accuracy
-    return {**rounded({"score": found.mean, "low": found.low, "high": found.high}), "rows": len(rows)}
-
-
 def harder(model: nn.Module, task: TokenTask | TextTask, rows: Sequence[Any]) -> dict[str, Any]:
     """The clean score with its interval, and those under typing errors, capitals, and attacks of both `RADII`.
 
@@ -175,18 +166,12 @@ def facts(tried: Tried, rows: Sequence[Any]) -> dict[str, Any]:
 
 def draw(corpus: str, labels: int, seed: int) -> list[Any]:
     """The labelled rows of a seed; texts keep their label shares."""
-    train = splits_of(corpus).train
-    if corpus == "helpdesk":
-        return stratified_draw(train, labels, seed)
-    return [train[place] for place in permutation(len(train), seed, PURPOSE)[:labels]]
+    return constrained_systems.draw(corpus, labels, seed, PURPOSE)
 
 
 def held_out(corpus: str, split: str, most: int | None = None) -> list[Any]:
     """The rows of dev or test that are scored, the same for every cell."""
-    rows = splits_of(corpus).splits[split]
-    if most is None or len(rows) <= most:
-        return list(rows)
-    return [rows[place] for place in sorted(permutation(len(rows), 0, f"{PURPOSE} {split}")[:most])]
+    return constrained_systems.held_out(corpus, split, most, PURPOSE)
 
 
 def flip(corpus: str, rows: Sequence[Any], share: float, seed: int) -> list[Any]:
@@ -211,14 +196,6 @@ def flip(corpus: str, rows: Sequence[Any], share: float, seed: int) -> list[Any]
 def _retyped(sentence: Sentence, other: Callable[[str], str]) -> Sentence:
     spans = [Entity(start, end, other(kind)) for (start, end), kind in entity_at(sentence).items()]
     return replace(sentence, tags=tuple(spell(spans, len(sentence.words))))
-
-
-@cache
-def splits_of(corpus: str) -> Corpus | TextCorpus:
-    """The corpus, read once a process."""
-    from companion.corpora.catalog import load_corpus
-
-    return load_corpus(corpus)
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from companion.doctor.batches import view_of
+from companion.doctor.calling import add_up
 from companion.doctor.findings import ERROR, WARNING
 from companion.doctor.probe import CannotCheck, Outcome, Probe
 from companion.doctor.watch import Watched
@@ -44,7 +45,7 @@ def examine(patient: Patient) -> Outcome:
     if _length(_difference(whole, again)) > 1e-4 * _length(whole.gradient):
         raise CannotCheck("the gradient of a batch is random even with dropout off")
     parts = [view.rows(part) for part in _dealt(view, pieces)]
-    split = patient.watch(lambda: _accumulate(patient, parts), quiet=True)
+    split = patient.watch(lambda: add_up(patient, parts), quiet=True)
     early = patient.window is None and split.updates > 1
     if early:
         raise CannotCheck(f"the step took {split.updates} optimiser steps in {pieces} calls: it does not accumulate")
@@ -86,16 +87,6 @@ def _judge(whole: Watched, split: Watched, pieces: int, rows: int) -> Outcome:
             turned=turned,
         )
     ]
-
-
-def _accumulate(patient: Patient, parts: list[object]) -> None:
-    for parameter in patient.parameters:
-        parameter.grad = None
-    if patient.window is not None:
-        patient.window(parts)
-        return
-    for part in parts:
-        patient.step(part)
 
 
 def _dealt(view: View, pieces: int) -> list[list[int]]:

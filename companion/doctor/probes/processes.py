@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from companion.doctor.batches import join, view_of
+from companion.doctor.calling import add_up
 from companion.doctor.findings import ERROR
 from companion.doctor.probe import CannotCheck, Outcome, Probe
 
@@ -39,7 +40,7 @@ def examine(patient: Patient) -> Outcome:
     for rank in range(world):
         own = list(range(rank, rows, world))
         parts = [view.rows(own[start::pieces]) for start in range(pieces)]
-        seen = patient.watch(lambda parts=parts: _window(patient, parts), quiet=True)
+        seen = patient.watch(lambda parts=parts: add_up(patient, parts), quiet=True)
         if patient.window is None and seen.updates > 1:
             raise CannotCheck(f"the step took {seen.updates} optimiser steps in {pieces} calls: it does not accumulate")
         shares.append(seen.gradient)
@@ -83,16 +84,6 @@ def _judge(factor: float, world: int, pieces: int, rows: int) -> Outcome:
             pieces=pieces,
         )
     ]
-
-
-def _window(patient: Patient, parts: list[object]) -> None:
-    for parameter in patient.parameters:
-        parameter.grad = None
-    if patient.window is not None:
-        patient.window(parts)
-        return
-    for part in parts:
-        patient.step(part)
 
 
 def _rows(patient: Patient, least: int) -> View:
