@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=300 -n 2 --dist loadfile -p no:cacheprovider
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test units notebooks pages execute refresh portability bench torture torture-service clinic lint format serve clean
+.PHONY: help setup book test units notebooks pages execute refresh site colab portability bench torture torture-service clinic classroom lint format serve clean
 
 help:
 	@echo "make book         build the book, warnings as errors, and say where the page is"
@@ -27,7 +27,10 @@ help:
 	@echo "make bench        speed and memory beside what people use today (a quarter of an hour, needs COMPANION_DATA)"
 	@echo "make torture      kill, damage and attack runs by the thousand, and record it (about twenty minutes)"
 	@echo "make clinic       the doctor on every sabotaged and every healthy patient (a few minutes)"
+	@echo "make classroom    every wrong and every hostile submission, graded in isolation (as root; a few minutes)"
 	@echo "make torture-service  ask the service badly a hundred thousand times, and record it (about half an hour)"
+	@echo "make site         the built book to take along: one zip, and one PDF with outline and links (needs Chromium)"
+	@echo "make colab        every notebook alone in a room like Colab's, and record it (half an hour)"
 	@echo "make lint         ruff; make format lets it write"
 	@echo "make serve        show the built book at http://127.0.0.1:$(PORT)"
 	@echo "make clean        remove what was built, keep .venv"
@@ -52,7 +55,7 @@ book: setup
 test: lint units notebooks
 
 units: setup
-	$(BIN)/pytest tests -n 2 --dist loadfile -m "not pages and not browser and not clinic"
+	$(BIN)/pytest tests -n 2 --dist loadfile -m "not pages and not browser and not clinic and not classroom"
 
 notebooks: setup
 	@mkdir -p _build
@@ -72,11 +75,21 @@ torture: setup
 clinic: setup
 	$(BIN)/pytest tests/unit/doctor -n 2
 
+classroom: setup
+	$(BIN)/pytest tests/classroom tests/unit/classroom -n 2 --dist loadfile
+
 torture-service: setup
 	$(BIN)/python -m tests.faults.service_all
 
 pages: book
 	COMPANION_REQUIRE_PAGES=1 $(BIN)/pytest tests/book -m "pages or browser"
+
+site: book
+	$(BIN)/python book/_ext/offline_copy.py zip
+	$(BIN)/python book/_ext/offline_copy.py pdf
+
+colab: setup
+	PYTHONPATH=book/_ext $(BIN)/python -m tests.colab.room
 
 execute: setup
 	$(BIN)/python book/_ext/notebooks.py execute $(NB)
