@@ -1,4 +1,4 @@
-"""Builds the wheel with the book's own corpora and records inside; everything else stands in pyproject.toml."""
+"""Builds the wheel with the book's own corpora, records and assignments inside; the rest stands in pyproject.toml."""
 
 import shutil
 from pathlib import Path
@@ -8,14 +8,15 @@ from setuptools.command.build_py import build_py
 
 
 class BuildWithData(build_py):
-    """Copies `data/` to `companion/_data`. An editable install needs no copy: it reads the repository's `data/`."""
+    """Copies `data/` and the assignments' notebooks into the package. An editable install reads the repository's."""
 
     def run(self) -> None:
         super().run()
         if not self.editable_mode:
-            target = Path(self.build_lib) / "companion" / "_data"
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(Path(__file__).parent / "data", target)
+            root, package = Path(__file__).parent, Path(self.build_lib) / "companion"
+            for source, name in ((root / "data", "_data"), (root / "book" / "assignments", "_assignments")):
+                shutil.rmtree(package / name, ignore_errors=True)
+                shutil.copytree(source, package / name, ignore=shutil.ignore_patterns(".*"))
 
 
 setup(cmdclass={"build_py": BuildWithData})

@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from companion.corpora.augmentation import augment as augment
     from companion.corpora.catalog import load_corpus as load_corpus
     from companion.corpora.microlanguage import MicroLanguage as MicroLanguage
+    from companion.corpora.pairs import Pair as Pair
+    from companion.corpora.pairs import PairCorpus as PairCorpus
     from companion.corpora.records import Corpus as Corpus
     from companion.corpora.texts import Text as Text
     from companion.corpora.texts import TextCorpus as TextCorpus
     from companion.deployment.adapters import AdapterSet as AdapterSet
+    from companion.deployment.predictor import Answerer as Answerer
     from companion.deployment.predictor import Predictor as Predictor
     from companion.deployment.predictor import load as load
     from companion.doctor.examination import doctor as doctor
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
     from companion.evaluation.comparison import compare as compare
     from companion.evaluation.robustness import measure_robustness as measure_robustness
     from companion.models.averaging import Ensemble as Ensemble
+    from companion.models.decoder import Decoder as Decoder
+    from companion.models.decoder import load_decoder as load_decoder
+    from companion.models.decoder import mini_decoder as mini_decoder
     from companion.models.encoder import Encoder as Encoder
     from companion.models.encoder import load_encoder as load_encoder
     from companion.models.miniature import mini_encoder as mini_encoder
@@ -51,6 +57,7 @@ if TYPE_CHECKING:
     from companion.recipes.tuning_space import Choice as Choice
     from companion.recipes.tuning_space import LogUniform as LogUniform
     from companion.recipes.tuning_space import Uniform as Uniform
+    from companion.tasks.causal_lm import CausalLMTask as CausalLMTask
     from companion.tasks.masked_lm import MaskedLMTask as MaskedLMTask
     from companion.tasks.scoring import evaluate as evaluate
     from companion.tasks.texts import TextTask as TextTask
@@ -74,15 +81,17 @@ __getattr__, __dir__, __all__ = attach(
         "corpora.augmentation": ("augment",),
         "corpora.catalog": ("load_corpus",),
         "corpora.microlanguage": ("MicroLanguage",),
+        "corpora.pairs": ("Pair", "PairCorpus"),
         "corpora.records": ("Corpus",),
         "deployment.adapters": ("AdapterSet",),
-        "deployment.predictor": ("Predictor", "load"),
+        "deployment.predictor": ("Answerer", "Predictor", "load"),
         "doctor": ("doctor",),
         "corpora.texts": ("Text", "TextCorpus"),
         "errors": ("CompanionError",),
         "evaluation.comparison": ("Comparison", "compare"),
         "evaluation.robustness": ("measure_robustness",),
         "models.averaging": ("Ensemble",),
+        "models.decoder": ("Decoder", "load_decoder", "mini_decoder"),
         "models.encoder": ("Encoder", "load_encoder"),
         "models.miniature": ("mini_encoder",),
         "objectives.adversarial": ("FGM", "PGD"),
@@ -93,6 +102,7 @@ __getattr__, __dir__, __all__ = attach(
         "recipes.tuning": ("tune",),
         "recipes.tuning_outcome": ("Tuned",),
         "recipes.tuning_space": ("Choice", "LogUniform", "Uniform"),
+        "tasks.causal_lm": ("CausalLMTask",),
         "tasks.masked_lm": ("MaskedLMTask",),
         "tasks.scoring": ("evaluate",),
         "tasks.texts": ("TextTask",),

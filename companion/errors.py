@@ -87,5 +87,13 @@ class RecordError(CompanionError):
     """A result record that is missing, incomplete, or does not follow the schema."""
 
 
+class IsolationError(CompanionError):
+    """Student code that cannot be run apart from everything else on this system; names what can be done."""
+
+
+class SubmissionError(CompanionError):
+    """A submission that cannot be taken: an archive, a notebook or a name that is refused."""
+
+
 class MissingDependencyError(CompanionError, ImportError):
     """An optional package that the called function needs; names the extra that installs it."""

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "bottleneck": ("Bottleneck", "BottleneckAdapter"),
         "low_rank": ("AdaLoRA", "LoRA"),
         "prompts": ("PrefixTuning", "PromptTuning"),
+        "shrinking": ("Pruning", "drop_layers", "sparsity"),
         "allocation": ("ranks",),
         "merging": ("can_merge", "merge"),
         "apply": ("adapt", "adaptation_of", "count_trainable", "trainable_table"),

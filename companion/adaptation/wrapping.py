@@ -1,4 +1,4 @@
-"""A model wrapped by `peft`, with the head always trained and saved, and the same first weights for the same seed."""
+"""A model wrapped by `peft`, with a new head always trained and saved, and the same first weights for the same seed."""
 
 from __future__ import annotations
 
@@ -33,14 +33,15 @@ def import_peft() -> ModuleType:
 
 
 def wrap(model: nn.Module, config: Any, *, method: str, seed: int) -> nn.Module:
-    """The model as a `peft.PeftModel` whose head is trained.
+    """The model as a `peft.PeftModel` whose head is trained, where a task made it; a decoder's own scores are not.
 
     Raises:
         ConfigError: the model has no head on a body, or `peft` cannot use it.
         MissingDependencyError: a package that `peft` looks at is too old for it (Colab's torchao).
     """
     peft = import_peft()
-    head = head_of(model)
+    # The scores of a model that writes are its word table, pre-trained like the rest: they stay as they are.
+    head = () if writes(model) else head_of(model)
     config.task_type = _task_type(model)
     if config.task_type is None and config.is_prompt_learning:
         raise ConfigError(
@@ -48,7 +49,7 @@ def wrap(model: nn.Module, config: Any, *, method: str, seed: int) -> nn.Module:
             remedy="use a model of transformers for token or sequence classification",
         )
     if hasattr(config, "modules_to_save"):
-        config.modules_to_save = list(head)
+        config.modules_to_save = list(head) or None
     try:
         with warnings.catch_warnings(), torch_stream("cpu", seed, "adapter"):
             # transformers warns of a name that peft looks at and that it will drop in its next major version.
@@ -80,6 +81,11 @@ def is_wrapped(model: object) -> bool:
     return hasattr(model, "peft_config") and hasattr(model, "active_adapter")
 
 
+def writes(model: nn.Module) -> bool:
+    """Whether this is a decoder with its scores of the next piece, which no task has to make anew."""
+    return type(model).__name__.endswith(("ForCausalLM", "LMHeadModel"))
+
+
 def is_added(name: str) -> bool:
     """Whether a parameter of this name was added by a method rather than part of the pre-trained model."""
     added = any(part in name for part in (".lora_A.", ".lora_B.", ".lora_E.", "prompt_encoder.", ".adapter."))
@@ -102,6 +108,8 @@ def _task_type(model: nn.Module) -> str | None:
     name = type(model).__name__
     if not isinstance(body_of(model), PreTrainedModel):
         return None
+    if writes(model):
+        return "CAUSAL_LM"
     if name.endswith("ForTokenClassification"):
         return "TOKEN_CLS"
     return "SEQ_CLS" if name.endswith(("ForSequenceClassification", "MeanPooledClassifier")) else None

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from companion.cli.classroom import build_class_app
 from companion.cli.options import BASE_HELP, FORMAT_HELP, JSON, PRECISION_HELP
 from companion.cli.training_commands import train, tune
 
@@ -32,6 +33,7 @@ def build_app() -> typer.Typer:
     )
     for command in (corpora, train, tune, evaluate, compare, predict, export, serve, doctor, audit, experiments):
         app.command()(command)
+    app.add_typer(build_class_app(), name="class")
     return app
 
 

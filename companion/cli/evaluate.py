@@ -53,6 +53,12 @@ def evaluate_model(
 
     predictor = load(model_folder(folder), base=base)
     task = predictor.task
+    if task.name not in {"tokens", "texts"}:
+        raise ModelError(
+            "is a model that writes answers, which has no labels to count",
+            file=folder,
+            remedy="companion train --task answers scores it on --test; in Python, task.evaluator(pairs).report(model)",
+        )
     own = own_corpus(folder)
     rows = rows_for(task, source, own, split)
     options: dict[str, Any] = {}

@@ -15,11 +15,11 @@ from companion.cli.evaluate import model_folder
 from companion.cli.output import emit, plain, table
 from companion.errors import DataError, ExportError
 from companion.recipes.story import read_story
-from companion.tasks.card import write_card
+from companion.tasks.card import PIPELINES, write_card
 from companion.tasks.folder import opens_with_pipeline
 
 if TYPE_CHECKING:
-    from companion.deployment.predictor import TextPredictor
+    from companion.deployment.predictor import Answerer, TextPredictor
 
 CHUNK = 2048
 """How many texts are sorted by length together: enough to waste hardly any padding."""
@@ -42,8 +42,9 @@ def predict_texts(
     # A file is never in memory as a whole: a million lines need no more of it than a thousand.
     while chunk := list(islice(given, CHUNK)):
         seen += len(chunk)
-        if predictor.task.name == "texts":
-            _print_labels(predictor, chunk, as_json=as_json)
+        if predictor.task.name != "tokens":
+            printed = {"texts": _print_labels, "causal_lm": _print_answers}[predictor.task.name]
+            printed(predictor, chunk, as_json=as_json)
             continue
         for text, found in zip(chunk, predictor.predict_many(chunk), strict=True):
             if as_json:
@@ -75,6 +76,22 @@ def _print_labels(predictor: TextPredictor, texts: list[str], *, as_json: bool) 
         print()
 
 
+def _print_answers(predictor: Answerer, texts: list[str], *, as_json: bool) -> None:
+    """Print the answer to each prompt, written greedily; an empty line has none."""
+    answers = iter(predictor.predict_many([text for text in texts if text.strip()]))
+    for text in texts:
+        found = next(answers) if text.strip() else None
+        if as_json:
+            answer = {"answer": None} if found is None else {"answer": found.text, **asdict(found)}
+            answer.pop("text", None)
+            print(json.dumps({"text": text, **answer}, ensure_ascii=False))
+            continue
+        print(plain(text))
+        if found is not None:
+            print(plain(f"  {found.text}{'' if found.finished else ' …'} ({found.confidence:.2f})"))
+        print()
+
+
 def export_model(run: Path, folder: Path, *, base: str | None, as_json: bool) -> None:
     """Copy a run's exported model to a folder of its own, after opening it once.
 
@@ -93,7 +110,7 @@ def export_model(run: Path, folder: Path, *, base: str | None, as_json: bool) ->
             write_card(folder, story)
     except OSError as error:
         raise ExportError(f"cannot be written: {error}", file=folder, remedy="choose another folder") from error
-    pipeline = {"tokens": "token-classification", "texts": "text-classification"}[predictor.task.name]
+    pipeline = PIPELINES[predictor.task.name]
     piped = opens_with_pipeline(predictor.task, folder)
     usage = f'transformers.pipeline("{pipeline}", "{folder}")' if piped else f'companion.load("{folder}")'
     text = f"{folder}: open it with {usage}"

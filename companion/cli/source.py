@@ -106,7 +106,7 @@ class Source:
             raise ConfigError(f"format is {kind!r}", remedy=f"choose auto, {', '.join(FORMS)}")
         if self.task not in {"auto", *TASKS}:
             raise ConfigError(f"task is {self.task!r}", remedy=f"choose auto, {', '.join(TASKS)}")
-        named = _named(self.columns)
+        named = named_columns(self.columns)
         task = self._find_task(kind, named)
         fields = COLUMN_FIELDS[kind, task]
         options |= {fields[name]: _column(column, kind) for name, column in named.items()}
@@ -161,7 +161,7 @@ class Source:
         return fitting[0]
 
 
-def _named(columns: str | None) -> dict[str, str]:
+def named_columns(columns: str | None) -> dict[str, str]:
     """`word=token,tag=label` as a mapping.
 
     Raises:

@@ -67,7 +67,7 @@ def train(
     weight: Annotated[float, typer.Option(help="Of the joint schedule: λ, the weight of the text.")] = 0.5,
     as_json: JSON = False,
 ) -> None:
-    """Train a tagger or a text classifier. The same command again resumes a run that was cut off, bit for bit."""
+    """Train a tagger, a text classifier or an answerer. The same command again resumes a cut-off run, bit for bit."""
     from companion.cli.source import Source
     from companion.cli.train import train_model
 
@@ -84,6 +84,24 @@ def train(
     ways = {"activation_checkpointing": activation_checkpointing, "compile": compile, "sharding": sharding}
     settings = _given(**given) | ways | {"precision": precision, "device": device, "seed": seed}
     task_options = _given(kind=kind, pooling=pooling, max_length=max_length)
+    if task == "answers":
+        from companion.cli.answers import train_answers
+
+        others = _given(corpus=corpus, kind=kind, pooling=pooling, recipe=recipe, text=text, tensorboard=tensorboard)
+        others |= _given(wandb=wandb, language=language, licence=licence) | ({"repair": True} if repair else {})
+        others |= {name: value for name, value in (("format", format), ("scheme", scheme)) if value != "auto"}
+        return train_answers(
+            {"train": train, "dev": dev, "test": test},
+            columns=columns,
+            out=out,
+            model=model,
+            method=method,
+            settings=settings,
+            max_length=max_length,
+            batch_size=batch_size,
+            unused=others,
+            as_json=as_json,
+        )
     if recipe is not None or text is not None:
         from companion.cli.hybrid import train_hybrid
 

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from companion.corpora.hub import from_datasets as from_datasets
     from companion.corpora.jsonl import read_jsonl as read_jsonl
     from companion.corpora.location import data_root as data_root
+    from companion.corpora.pairs import Pair as Pair
+    from companion.corpora.pairs import PairCorpus as PairCorpus
+    from companion.corpora.pairs import helpdesk_pairs as helpdesk_pairs
+    from companion.corpora.pairs import labels_as_answers as labels_as_answers
+    from companion.corpora.pairs import read_pairs as read_pairs
     from companion.corpora.records import Corpus as Corpus
     from companion.corpora.records import ReadReport as ReadReport
     from companion.corpora.records import Sentence as Sentence
@@ -49,6 +54,7 @@ __getattr__, __dir__, __all__ = attach(
         "hub": ("from_datasets",),
         "jsonl": ("read_jsonl",),
         "location": ("data_root",),
+        "pairs": ("Pair", "PairCorpus", "helpdesk_pairs", "labels_as_answers", "read_pairs"),
         "records": ("Corpus", "ReadReport", "Sentence"),
         "reservoir": ("Reservoir",),
         "schemes": ("Entity", "entities"),

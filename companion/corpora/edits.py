@@ -143,6 +143,8 @@ def rewrite(row: AnyRow, edits: Iterable[Edit], *, mark: str = "edited") -> AnyR
 
     Raises:
         DataError: an edit overlaps another, leaves the row, is empty, or would break an entity.
+
+    Taught in: book/constraints/augmentation-and-ensembles
     """
     place, (words, tags), kinds = row.source or "a row", words_and_tags(row), entity_at(row)
     new_words: list[str] = []

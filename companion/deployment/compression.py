@@ -104,7 +104,8 @@ def export_onnx(
     """Write the model as one ONNX file with tokenizer, labels and settings, after it has passed the parity gate.
 
     `rows` are what the gate compares on: labelled rows of the kind the model will read, dev rather than test. "int8"
-    stores weights and embeddings with 8 bits, a scale for each output column, and quantises activations as they come.
+    stores weights with 8 bits and a scale for each output column, embedding tables with 8 bits and one scale for each
+    table, and quantises activations as they come.
     The folder is opened with `companion.load`. An adapted model must be merged first.
 
     Raises:
@@ -113,7 +114,7 @@ def export_onnx(
         MissingDependencyError: onnx, onnxscript or onnxruntime is not installed.
 
     Follows: `torch.onnx.export` on `torch.export`, and `quantize_dynamic` of onnxruntime.
-    Taught in: book/walkthroughs/train-a-tagger
+    Taught in: book/engineering/compression
     """
     if precision not in PRECISIONS:
         raise ConfigError(f"precision is {precision!r}", remedy=f"choose one of {', '.join(PRECISIONS)}")
@@ -146,7 +147,7 @@ def export_onnx(
 
 
 def quantise(source: Path, target: Path) -> None:
-    """Store the weights of a graph with 8 bits, with one scale for each output column.
+    """Store the weights of a graph with 8 bits, with one scale for each output column (of embeddings: each table).
 
     Raises:
         MissingDependencyError: onnx or onnxruntime is not installed.

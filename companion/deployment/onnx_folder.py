@@ -37,7 +37,7 @@ class OnnxModel(nn.Module):
         MissingDependencyError: onnxruntime is not installed.
 
     Follows: the dynamic quantisation of onnxruntime, whose `DynamicQuantizeLinear` has one scale for a whole tensor.
-    Taught in: book/walkthroughs/train-a-tagger
+    Taught in: book/engineering/compression
     """
 
     def __init__(self, file: str | Path, *, threads: int | None = None) -> None:

@@ -14,6 +14,7 @@ from companion.corpora.records import Sentence
 from companion.corpora.schemes import entities
 from companion.corpora.words import word_spans
 from companion.errors import DataError
+from companion.tasks.causal_lm import CausalLMTask
 from companion.tasks.folder import kind_of
 from companion.tasks.texts import TextTask
 from companion.tasks.tokens import TokenTask
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from companion.tasks.inference import TagPrediction
     from companion.tasks.texts import TextPrediction
+    from companion.tasks.writing import Answer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,8 +123,41 @@ class TextPredictor:
             return self.task.predict(self.model, texts)
 
 
-def load(folder: str | Path, *, base: str | None = None, precision: str = "fp32") -> Predictor | TextPredictor:
-    """Open an exported tagger or text classifier: a folder of this package, ONNX too, or any transformers tagger's.
+class Answerer:
+    """A model that answers, ready to use.
+
+    Raises:
+        ConfigError: the model's device does not compute in this precision.
+
+    Taught in: book/outlook/from-encoders-to-generation
+    """
+
+    def __init__(self, task: CausalLMTask, model: nn.Module, *, precision: str = "fp32") -> None:
+        self.task, self.model, self._autocast = task, model, _autocast(model, precision)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """It has none."""
+        return self.task.labels
+
+    def predict(self, text: str, **options: Any) -> Answer:
+        """The answer to one prompt; `options` are those of `CausalLMTask.answer`."""
+        return self.predict_many([text], **options)[0]
+
+    def predict_many(self, texts: Sequence[str], **options: Any) -> list[Answer]:
+        """The answer to each prompt.
+
+        Raises:
+            DataError: a prompt is empty, spells a control piece, or leaves no room for an answer.
+        """
+        with self._autocast():
+            return self.task.answer(self.model, texts, **options)
+
+
+def load(
+    folder: str | Path, *, base: str | None = None, precision: str = "fp32"
+) -> Predictor | TextPredictor | Answerer:
+    """Open an exported tagger, text classifier or answerer: this package's folder, ONNX too, or any of transformers.
 
     A folder that holds an adapter alone says which body it belongs to; `base` names it where it is a local folder.
     `precision` is "fp32", or "bf16" for matrix products with 8 bits of precision: quicker where the device computes
@@ -137,12 +172,10 @@ def load(folder: str | Path, *, base: str | None = None, precision: str = "fp32"
     """
     from companion.deployment.onnx_folder import is_onnx_folder, open_onnx
 
-    texts = kind_of(Path(folder)) == "texts"
-    if is_onnx_folder(folder):
-        opened: Any = open_onnx(folder)
-    else:
-        opened = (TextTask if texts else TokenTask).load(folder, base=base)
-    return (TextPredictor if texts else Predictor)(*opened, precision=precision)
+    ways: dict[str, Any] = {"texts": (TextTask, TextPredictor), "causal_lm": (CausalLMTask, Answerer)}
+    task, predictor = ways.get(kind_of(Path(folder)), (TokenTask, Predictor))
+    opened: Any = open_onnx(folder) if is_onnx_folder(folder) else task.load(folder, base=base)
+    return predictor(*opened, precision=precision)
 
 
 def found_in(text: str, spans: Sequence[tuple[int, int]], prediction: TagPrediction) -> list[FoundEntity]:

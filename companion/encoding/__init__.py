@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = attach(
         "masking": ("MaskedBatches", "Masking", "mask_row"),
         "mixing": ("JointBatches", "SampledBatches"),
         "source": ("RowBatches", "TextBatches", "TokenBatches", "pad"),
+        "turns": ("TurnBatches", "TurnRow", "answer_labels", "turn_rows"),
         "windows": ("Window", "reassemble"),
     },
 )

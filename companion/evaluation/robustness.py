@@ -126,6 +126,8 @@ def measure_robustness(
     Raises:
         ConfigError: a noise has the name of another condition, or the task is of another kind.
         EvaluationError: there are no rows.
+
+    Taught in: book/constraints/augmentation-and-ensembles
     """
     noises = NOISES if noises is None else noises
     if taken := sorted({CLEAN, ATTACK} & noises.keys()):

@@ -4,6 +4,8 @@ All arms have the same number of updates but "longer", which has twice as many: 
 updates, PGD with three steps about twice as much as FGM, and "longer" says what that time buys without an attack. Test
 is scored as it is and under typing errors, small letters, capitals, and attacks on the word vectors of two radii; the
 offline encoder reads no capitals. The plain arm is that of `few-labels-regularisers`.
+
+Taught in: book/constraints/augmentation-and-ensembles
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ seen twice as often. Mentions come from the drawn rows alone. Guesses come from 
 trained on its frozen body: the arm measures what that head proposes, and no better language model. Test is scored as it
 is and under typing errors, small letters, capitals, and attacks on the word vectors. The plain arm is that of
 `few-labels-regularisers`.
+
+Taught in: book/constraints/augmentation-and-ensembles
 """
 
 from __future__ import annotations

@@ -41,6 +41,9 @@ NAMES = (
     "adversarial-arms",
     "ensembles",
     "prompting-arms",
+    "answer-loss",
+    "attribution",
+    "compression",
 )
 
 

@@ -4,6 +4,8 @@ Five members learn from one draw; they differ in the first weights of the head, 
 is the plain arm of `few-labels-regularisers`, so that every difference is paired with it. An ensemble costs its members
 in training and in every answer; averaged weights cost them in training alone; the average over the last quarter of one
 run ("tail") costs nothing.
+
+Taught in: book/constraints/augmentation-and-ensembles
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ being the beginning of a larger one, and decides the first head, the order of ro
 number of updates of eight rows from the same pre-trained encoder, a tenth of them warm-up, at a peak learning rate of
 2e-4: the best for full fine-tuning on Newsroom's dev in `constrained-rates`, the default of this encoder, and not tuned
 on Helpdesk. Dev is looked at by early stopping alone; test is scored once, with the last weights, or those kept by it.
+
+Taught in: book/constraints/over-fitting
 """
 
 from __future__ import annotations

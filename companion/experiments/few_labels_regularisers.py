@@ -4,6 +4,8 @@ Each arm changes one thing of the plain one (dropout 0.1, weight decay 0.01, the
 the same rows in the same order: differences are paired by seed. "flipped-20" and "flipped-40" learn from labels of
 which that share is wrong, plain and with what is said to help against it. Early stopping looks at a hundred rows of dev
 ten times a run: it has labels that the other arms have not.
+
+Taught in: book/constraints/over-fitting
 """
 
 from __future__ import annotations

@@ -100,6 +100,8 @@ def average_models(models: Sequence[nn.Module]) -> nn.Module:
 
     Raises:
         ModelError: as `average_weights`; or the models give different labels.
+
+    Taught in: book/constraints/augmentation-and-ensembles
     """
     found = average_weights([model.state_dict() for model in models])
     _check_labels(models)
@@ -117,6 +119,8 @@ class Ensemble(nn.Module):
 
     Raises:
         ModelError: there is no member, or their labels differ.
+
+    Taught in: book/constraints/augmentation-and-ensembles
     """
 
     def __init__(self, members: Sequence[nn.Module]) -> None:

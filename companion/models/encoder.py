@@ -113,6 +113,15 @@ def load_encoder(name: str = OFFLINE, *, revision: str | None = None) -> Encoder
 
     Taught in: book/walkthroughs/train-a-tagger
     """
+    return open_folder_or_name(name, revision=revision)
+
+
+def open_folder_or_name(name: str, *, revision: str | None = None, split_words: bool = True) -> Encoder:
+    """Open tokenizer and configuration as `load_encoder` says; `split_words=False` leaves the tokenizer as it is.
+
+    Raises:
+        ModelError: as `load_encoder` does.
+    """
     location, local = _locate(name)
     if local is not None:
         _check_folder(local)
@@ -121,7 +130,7 @@ def load_encoder(name: str = OFFLINE, *, revision: str | None = None) -> Encoder
     with _readable(name, location):
         config = AutoConfig.from_pretrained(location, revision=revision, trust_remote_code=False)
         tokenizer = AutoTokenizer.from_pretrained(location, revision=revision, trust_remote_code=False)
-        if getattr(tokenizer, "is_fast", False) and not reads_split_words(tokenizer):
+        if split_words and getattr(tokenizer, "is_fast", False) and not reads_split_words(tokenizer):
             # Byte-level BPE glues split words together unless each is treated as preceded by a space.
             tokenizer = AutoTokenizer.from_pretrained(
                 location, revision=revision, trust_remote_code=False, add_prefix_space=True

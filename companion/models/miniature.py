@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import BertConfig, PreTrainedTokenizerFast
 
+    from companion.models.encoder import Encoder
     from companion.models.minibert import MiniBert
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -121,6 +122,40 @@ def mini_encoder(
     return MiniEncoder(name=name, tokenizer=tokenizer, config=config, max_length=max_length)
 
 
+def mini_encoder_like(
+    encoder: Encoder | MiniEncoder,
+    *,
+    name: str = "mini",
+    width: int = 128,
+    layers: int = 2,
+    heads: int = 4,
+    dropout: float = 0.1,
+) -> MiniEncoder:
+    """A small BERT with random weights that reads the word pieces of another encoder: a student for a large teacher.
+
+    Raises:
+        ConfigError: a width that the heads do not divide.
+
+    Taught in: book/engineering/compression
+    """
+    from transformers import BertConfig
+
+    if width % heads:
+        raise ConfigError(f"width is {width}, heads are {heads}", remedy="choose a width that is a multiple of heads")
+    config = BertConfig(
+        vocab_size=encoder.config.vocab_size,
+        pad_token_id=encoder.tokenizer.pad_token_id,
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        intermediate_size=4 * width,
+        max_position_embeddings=encoder.max_length,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+    )
+    return MiniEncoder(name=name, tokenizer=encoder.tokenizer, config=config, max_length=encoder.max_length)
+
+
 def word_tokenizer(vocabulary: Sequence[str], *, max_length: int = 32) -> PreTrainedTokenizerFast:
     """A fast tokenizer that gives every listed word one piece, and `[UNK]` to all others.
 
@@ -143,14 +178,8 @@ def save_mini(model: nn.Module, tokenizer: PreTrainedTokenizerFast, folder: str 
 
     Taught in: book/foundations/a-bert-from-scratch
     """
-    from safetensors.torch import save_file
+    from companion.models.minibert import write_weights
 
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    config = copy.deepcopy(model.config)
-    config.architectures = ["BertModel"]
-    config.save_pretrained(folder)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    write_weights(model, Path(folder), "BertModel")
     tokenizer.save_pretrained(folder)
-    return folder
+    return Path(folder)

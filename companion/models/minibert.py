@@ -6,8 +6,10 @@ arithmetic is that of Devlin et al. (2019) and Vaswani et al. (2017), without th
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -185,6 +187,10 @@ class MiniBertForTokenClassification(nn.Module):
         found = self.bert(input_ids, attention_mask, **extra)
         return Output(logits=self.classifier(self.dropout(found.last_hidden_state)), attentions=found.attentions)
 
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write configuration and weights; transformers opens them as its own BertForTokenClassification."""
+        write_weights(self, Path(folder), "BertForTokenClassification")
+
 
 class Transform(nn.Module):
     """What the head of masked-language training does to a hidden state before it is compared with every word.
@@ -228,3 +234,15 @@ class MiniBertForMaskedLM(nn.Module):
         """Logits of shape (rows, positions, vocabulary)."""
         found = self.bert(input_ids, attention_mask, **extra)
         return Output(logits=self.score(found.last_hidden_state), attentions=found.attentions)
+
+
+def write_weights(model: nn.Module, folder: Path, architecture: str) -> None:
+    """Configuration and weights as files; the configuration names this class of transformers."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    config = copy.deepcopy(model.config)
+    config.architectures = [architecture]
+    config.save_pretrained(folder)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})

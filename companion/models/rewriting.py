@@ -45,6 +45,8 @@ class MaskedGuesses:
     Raises:
         ConfigError: `share` is not above 0 and at most 1.
         ModelError: the encoder has no masked-language head that was trained, and none was given.
+
+    Taught in: book/constraints/augmentation-and-ensembles
     """
 
     name = "guesses"
@@ -199,6 +201,8 @@ def back_translate(rows: Sequence[Text], there: Translator, back: Translator) ->
 
     Raises:
         DataError: a row is tagged word by word: no word keeps its place in a translation, so its tags would be lost.
+
+    Taught in: book/constraints/augmentation-and-ensembles
     """
     for row in rows:
         if not isinstance(row, Text):

@@ -44,6 +44,7 @@ class PGD(OneMore):
     Follows: Madry et al. (2018), "Towards Deep Learning Models Resistant to Adversarial Attacks"; on word vectors and
     with the Euclidean norm, Miyato, Dai and Goodfellow (2017), "Adversarial Training Methods for Semi-Supervised Text
     Classification", without their rescaling of the embeddings.
+    Taught in: book/constraints/augmentation-and-ensembles
     """
 
     def __init__(
@@ -125,6 +126,7 @@ class FGM(PGD):
         ConfigError, ObjectiveError: as `PGD`.
 
     Follows: Miyato, Dai and Goodfellow (2017), as `PGD` does.
+    Taught in: book/constraints/augmentation-and-ensembles
     """
 
     def __init__(

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "multi_task": ("MultiTask", "multi_task_fine_tune"),
         "continual": ("Learned", "learn_in_sequence"),
+        "distilling": ("distil",),
         "supervised": ("FineTuned", "fine_tune"),
         "tuning": ("tune",),
         "tuning_outcome": ("Optimism", "Trial", "Tuned"),

@@ -5,9 +5,13 @@ from companion._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "answering": ("AnswerEvaluator",),
+        "causal_lm": ("PLAIN_TEMPLATE", "CausalLMTask"),
         "cloze": ("ClozePrompt",),
         "inference": ("TagPrediction",),
         "masked_lm": ("MaskedLMTask",),
+        "recall": ("AnswerMemory", "Recalled"),
+        "writing": ("Answer", "write_answers"),
         "prompting": ("NearestLabel", "VectorReader", "centroids", "draw_evenly", "label_sentences"),
         "scoring": ("TextEvaluator", "TokenEvaluator", "evaluate"),
         "texts": ("TextPrediction", "TextTask"),

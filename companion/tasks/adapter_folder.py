@@ -14,7 +14,7 @@ from companion.adaptation.low_rank import AdaLoRA, LoRA
 from companion.adaptation.merging import can_merge, merge
 from companion.adaptation.methods import BitFit, HeadOnly, TopLayers, head_of
 from companion.adaptation.prompts import PrefixTuning, PromptTuning
-from companion.adaptation.wrapping import ADAPTER, is_added, is_wrapped
+from companion.adaptation.wrapping import ADAPTER, is_added, is_wrapped, writes
 from companion.errors import CompanionError, ConfigError, ExportError, ModelError
 from companion.models.files import check_files
 
@@ -76,7 +76,8 @@ def save_adapter(model: nn.Module, encoder: Encoder, folder: Path) -> dict[str, 
             remedy=f"adapt it with one of {', '.join(METHODS)}, or export the whole model",
         )
     tensors, pattern = trained_tensors(model)
-    lost = [name for name in head_of(_inner(model)) if not any(f".{name}." in f".{key}" for key in tensors)]
+    head = () if writes(_inner(model)) else head_of(_inner(model))
+    lost = [name for name in head if not any(f".{name}." in f".{key}" for key in tensors)]
     if lost:
         raise ExportError(
             f"the head ({', '.join(lost)}) is not part of the adapter, which is worth nothing without it",

@@ -35,7 +35,7 @@ METRICS = {
     "correlation": ("pearsonr", "Pearson's r"),
 }
 """The Hub's name of each score, and a name for people."""
-PIPELINES = {"tokens": "token-classification", "texts": "text-classification"}
+PIPELINES = {"tokens": "token-classification", "texts": "text-classification", "causal_lm": "text-generation"}
 MOST_LABELS = 30
 
 
@@ -131,7 +131,8 @@ def _licence(story: Mapping[str, Any]) -> str | None:
 
 
 def _head(story: Mapping[str, Any]) -> str:
-    title = {"tokens": "A named-entity tagger", "texts": "A text classifier"}[story["task_name"]]
+    titles = {"tokens": "A named-entity tagger", "texts": "A text classifier", "causal_lm": "A model that answers"}
+    title = titles[story["task_name"]]
     kind = story["task"].get("kind")
     if kind == "regression":
         title = "A model that gives texts a number"
@@ -141,7 +142,7 @@ def _head(story: Mapping[str, Any]) -> str:
     trained = f" on *{_plain(story['data']['name'])}*" if "data" in story else ""
     labels = [_plain(label) for label in story["labels"]]
     more = f" and {len(labels) - MOST_LABELS} more" if len(labels) > MOST_LABELS else ""
-    said = "" if kind == "regression" else f" Labels: {', '.join(labels[:MOST_LABELS])}{more}."
+    said = "" if kind == "regression" or not labels else f" Labels: {', '.join(labels[:MOST_LABELS])}{more}."
     several = " A text may have any number of them." if kind == "multi" else ""
     return f"# {title}\n\nFine-tuned from {base}{trained} with {PROJECT} {story['version']}.{said}{several}"
 
@@ -153,6 +154,8 @@ def _use(story: Mapping[str, Any], name: str) -> str:
         code = f'import companion\n\nmodel = companion.load("{folder}")\nmodel.predict("a text")'
     elif story["task_name"] == "tokens":
         code = f'{piped}, aggregation_strategy="first")\nmodel("a text")'
+    elif story["task_name"] == "causal_lm":
+        code = f'{piped})\nmodel([{{"role": "user", "content": "a question"}}])'
     elif story["task"]["pooling"] == "cls":
         code = f'{piped})\nmodel("a text")'
     else:
@@ -230,6 +233,11 @@ def _limits(story: Mapping[str, Any]) -> str:
         lines.append(
             f"Sentences longer than {length} word pieces are windowed by `companion.load`; `pipeline` cuts them off "
             "unless it is given a `stride`."
+        )
+    elif story["task_name"] == "causal_lm":
+        lines.append(
+            f"Prompt and answer have room for {length} word pieces together. What it writes may be fluent, sure and "
+            "false: check every detail, or answer from what a person wrote."
         )
     else:
         lines.append(f"Texts longer than {length} word pieces are cut: their end is not read.")

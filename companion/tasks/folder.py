@@ -166,7 +166,7 @@ def open_adapter(task: TokenTask | TextTask, folder: Path) -> nn.Module:
     adapter = adapter_of(folder)
     if adapter is None:
         raise ModelError("holds no adapter", file=folder, remedy="export one: export(folder, adapter_only=True)")
-    settings = _read_settings(folder, task.name, {})
+    settings = read_settings(folder, task.name, {})
     check_labels(task, list(settings["labels"]), folder)
     return restore_adapter(task, folder, adapter)
 
@@ -198,7 +198,7 @@ def opens_with_pipeline(task: TokenTask | TextTask, folder: Path) -> bool:
 
 
 def kind_of(folder: Path) -> str:
-    """ "tokens" or "texts", as the folder's own settings say, or the head that its configuration names."""
+    """ "tokens", "texts" or "causal_lm", as the folder's own settings say, or the head that its configuration names."""
     for file, name in ((SETTINGS_FILE, "task"), ("config.json", "architectures")):
         try:
             said = json.loads((folder / file).read_text(encoding="utf-8"))[name]
@@ -206,6 +206,8 @@ def kind_of(folder: Path) -> str:
             continue
         if file == SETTINGS_FILE:
             return str(said)
+        if "ForCausalLM" in str(said) or "LMHeadModel" in str(said):
+            return "causal_lm"
         return "texts" if "ForSequenceClassification" in str(said) else "tokens"
     return "tokens"
 
@@ -218,7 +220,7 @@ def _open(
 
     if not folder.is_dir():
         raise ModelError("there is no such folder", file=folder, remedy="check the path, or export the model first")
-    settings = _read_settings(folder, name, kinds)
+    settings = read_settings(folder, name, kinds)
     adapter = adapter_of(folder) if settings else None
     if adapter is not None:
         named = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))["encoder"]
@@ -244,7 +246,8 @@ def _open(
     return None, encoder, labels, settings
 
 
-def _read_settings(folder: Path, task: str, kinds: dict[str, type]) -> dict[str, Any]:
+def read_settings(folder: Path, task: str, kinds: dict[str, type]) -> dict[str, Any]:
+    """The settings of a folder that an export wrote; empty for a folder that others wrote."""
     path = folder / SETTINGS_FILE
     if not path.is_file():
         return {}

@@ -11,7 +11,8 @@ import pytest
 from notebooks import notebooks
 
 ROOT = Path(__file__).resolve().parents[2]
-CHAPTERS = notebooks(ROOT)
+ASSIGNMENTS = [path for path in notebooks(ROOT) if path.parent.name == "assignments"]
+CHAPTERS = [path for path in notebooks(ROOT) if path not in ASSIGNMENTS]
 
 LIMITS = {
     "median lines of a code cell": (0, 4),
@@ -25,6 +26,14 @@ LIMITS = {
     "claims": (1, float("inf")),
     "folded solutions": (3, float("inf")),
 }
+# An assignment is a task, not a page to be read: the student writes the code, so it has no claims and fewer rules.
+ASSIGNMENT_LIMITS = {
+    "lines of the longest cell": (0, 30),
+    "code cells": (3, 20),
+    "words of prose": (700, 2_300),
+    "kB of outputs": (0, 60),
+}
+ASSIGNMENT_HEADINGS = ("The job", "How this works", "For the fast", "Recap")
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|work|tmp|Users|var/folders)/[\w.-]+")
 
 
@@ -96,6 +105,45 @@ def test_every_chapter_keeps_the_measures():
     report = {str(path): findings(json.loads((ROOT / path).read_text("utf-8"))) for path in CHAPTERS}
     assert {path: found for path, found in report.items() if found} == {}
     assert len(report) == len(CHAPTERS)
+
+
+def assignment_findings(notebook: dict) -> list[str]:
+    """What an assignment has too much or too little of; its tasks are checked in `tests/classroom`."""
+    measured = measures(notebook)
+    found = [
+        f"{name}: {measured[name]:g}, allowed {low:g} to {high:g}"
+        for name, (low, high) in ASSIGNMENT_LIMITS.items()
+        if not low <= measured[name] <= high
+    ]
+    headings = re.findall(r"^## (.+)$", "\n".join(_text(c["source"]) for c in notebook["cells"]), flags=re.M)
+    found += [f"no heading {wanted!r}" for wanted in ASSIGNMENT_HEADINGS if wanted not in headings]
+    if "本章要点" not in _text(notebook["cells"][0]["source"]):
+        found.append("no Chinese abstract (本章要点) at the top")
+    shown = json.dumps([cell.get("outputs", []) for cell in notebook["cells"]])
+    if MACHINE_PATH.search(shown):
+        found.append("a path of one machine in the output")
+    return found
+
+
+def test_every_assignment_keeps_the_measures():
+    report = {str(path): assignment_findings(json.loads((ROOT / path).read_text("utf-8"))) for path in ASSIGNMENTS}
+    assert {path: found for path, found in report.items() if found} == {}
+    assert len(report) == len(list((ROOT / "book" / "assignments").glob("*.ipynb"))) >= 8
+
+
+def test_a_sabotaged_assignment_is_caught():
+    notebook = json.loads((ROOT / ASSIGNMENTS[0]).read_text("utf-8"))
+    assert assignment_findings(notebook) == []
+    cells = notebook["cells"]
+    output = {"output_type": "stream", "name": "stdout", "text": "saved to /ho" + "me/ada/x"}
+    for spoiled, expected in (
+        (cells[1:], "no Chinese abstract"),
+        ([cell for cell in cells if "## Recap" not in _text(cell["source"])], "no heading 'Recap'"),
+        ([*cells, _code("\n".join(f"x = {n}" for n in range(40)))], "lines of the longest cell"),
+        ([*cells, _prose("word " * 2_000)], "words of prose"),
+        ([*cells, _code("save()", output)], "a path of one machine"),
+    ):
+        assert any(expected in one for one in assignment_findings({"cells": spoiled}))
 
 
 def _code(source: str, *outputs: dict, **metadata) -> dict:

@@ -56,7 +56,7 @@ def without_seals(name):
         (changed("K05", basis="felt"), "K05: say whether it is derived or measured"),
         (changed("K05", because=""), "K05: say what was seen"),
         (changed("K34", basis="measured"), "K34: an opinion is neither"),
-        (changed("K16", open=""), "K16: say where it will be measured"),
+        (changed("K41", open=""), "K41: say where it will be measured"),
         (changed("K06", verdict="not yet measured", basis="", open="soon"), "K06: not yet measured, and yet"),
         (changed("K19", cells=("book/walkthroughs/train-a-tagger#gone",)), "there is no cell"),
         (changed("K19", shows=("a line that no seal has",)), "K19: no seal says"),

@@ -85,6 +85,8 @@ def build(folder: Path, *, colab_versions: bool) -> Room:
     """Make the room in a folder: with Colab's versions, or sharing what this Python has (quick, for a sample)."""
     venv.create(folder / "python", with_pip=True)
     python = folder / "python" / "bin" / "python"
+    # Python 3.11 puts an old one into every new environment, which what needs it would then replace.
+    subprocess.run([str(python), "-m", "pip", "uninstall", "--quiet", "--yes", "setuptools"], check=True)
     if colab_versions:
         versions = preinstalled(PREINSTALLED.read_text(encoding="utf-8"))
         wanted = [f"{name}=={versions[name]}" for name in TOUCHED]

@@ -17,6 +17,7 @@ FLOORS = [
     {"recipes"},
     {"deployment", "doctor"},
     {"experiments", "teaching"},
+    {"classroom"},
     {"cli", "__main__"},
 ]
 HEIGHT = {name: height for height, names in enumerate(FLOORS) for name in names}

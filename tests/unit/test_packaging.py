@@ -24,7 +24,7 @@ def files_below(folder: Path) -> dict[str, bytes]:
 
 def test_a_wheel_holds_the_package_and_the_data(tmp_path):
     pytest.importorskip("setuptools")
-    for name in ("companion", "data"):
+    for name in ("companion", "data", "book/assignments"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path / name)
@@ -33,9 +33,15 @@ def test_a_wheel_holds_the_package_and_the_data(tmp_path):
     assert done.returncode == 0, done.stderr
     built = files_below(tmp_path / "out" / "companion")
     data = files_below(ROOT / "data")
-    modules = {name for name in files_below(ROOT / "companion") if name.endswith((".py", ".typed", ".js", ".css"))}
+    modules = {
+        name
+        for name in files_below(ROOT / "companion")
+        if name.endswith((".py", ".typed", ".js", ".css")) or name.startswith("deployment/files/")
+    }
     assert {name.removeprefix("_data/"): built[name] for name in built if name.startswith("_data/")} == data
-    assert {name for name in built if not name.startswith("_data/")} == modules
+    notebooks = {f"_assignments/{path.name}" for path in (ROOT / "book" / "assignments").glob("*.ipynb")}
+    assert notebooks <= set(built)
+    assert {name for name in built if not name.startswith(("_data/", "_assignments/"))} == modules
     assert len(data) > 5
     assert len(modules) > 30
 

@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = attach(
         "app": ("serve_app",),
         "batching": ("Batcher",),
         "models": ("ModelRegistry", "ServedModel"),
-        "server": ("run_service",),
+        "server": ("run_service", "serve_in_thread"),
         "settings": ("ServiceSettings",),
     },
 )

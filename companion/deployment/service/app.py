@@ -52,7 +52,7 @@ def serve_app(models: Mapping[str, str | Path] | ModelRegistry, settings: Servic
         ModelError: a folder cannot be opened.
         MissingDependencyError: the extra `serve` is not installed.
 
-    Taught in: book/walkthroughs/train-a-tagger
+    Taught in: book/engineering/serving
     """
     settings = settings or ServiceSettings()
     registry = models if isinstance(models, ModelRegistry) else ModelRegistry(models)

@@ -65,7 +65,7 @@ class Batcher:
 
     With `workers=0` nothing runs by itself: `step()` computes one batch, for tests.
 
-    Taught in: book/walkthroughs/train-a-tagger
+    Taught in: book/engineering/serving
     """
 
     def __init__(

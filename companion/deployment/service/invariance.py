@@ -18,7 +18,7 @@ class SameBits(nn.Module):
 
     Rows of different lengths go through as they are: padding does change bits, so the service gives none.
 
-    Taught in: book/walkthroughs/train-a-tagger
+    Taught in: book/engineering/serving
     """
 
     def __init__(self, model: nn.Module) -> None:

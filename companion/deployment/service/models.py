@@ -47,6 +47,17 @@ class Prepared:
     """Whether a classifier does not see the text's end."""
 
 
+def _served(predictor: Any, folder: str | Path) -> Any:
+    """The predictor, if the service can keep its promises for it."""
+    if predictor.task.name not in {"tokens", "texts"}:
+        raise ModelError(
+            "is a model that writes answers, of which the service can bound neither length nor time",
+            file=folder,
+            remedy="serve a tagger or a classifier; companion predict asks this one",
+        )
+    return predictor
+
+
 class ServedModel:
     """A predictor that answers in two steps: `prepare` counts a text's word pieces, `answer` runs the model.
 
@@ -56,12 +67,12 @@ class ServedModel:
     Raises:
         ModelError: the folder holds no model that `companion.load` opens.
 
-    Taught in: book/walkthroughs/train-a-tagger
+    Taught in: book/engineering/serving
     """
 
     def __init__(self, name: str, folder: str | Path, *, base: str | None = None) -> None:
         self.name, self.folder, self.base = name, Path(folder), base
-        self.predictor: Predictor | TextPredictor = load(folder, base=base)
+        self.predictor: Predictor | TextPredictor = _served(load(folder, base=base), folder)
         self.task, model = self.predictor.task, self.predictor.model
         self.format = "onnx" if isinstance(model, OnnxModel) else "torch"
         self.version = self.task.encoder.digest[:16]
@@ -157,7 +168,7 @@ class ModelRegistry:
         ConfigError: a name is not one that fits a path of the service, or there is no model.
         ModelError: a folder cannot be opened.
 
-    Taught in: book/walkthroughs/train-a-tagger
+    Taught in: book/engineering/serving
     """
 
     def __init__(self, folders: Mapping[str, str | Path], *, bases: Mapping[str, str] | None = None) -> None:

@@ -8,6 +8,7 @@ import logging
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -192,7 +193,35 @@ def make_server(app: FastAPI) -> DrainingServer:
 def run_service(app: FastAPI, listener: socket.socket) -> None:
     """Serve until SIGTERM or Ctrl-C; SIGHUP reads the models' folders again. Returns when the last answer is sent.
 
-    Taught in: book/walkthroughs/train-a-tagger
+    Taught in: book/engineering/serving
     """
     set_up_logging()
     make_server(app).run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def serve_in_thread(app: FastAPI) -> Iterator[int]:
+    """Serve in a thread of this process while the block runs, and drain at its end; gives the port.
+
+    For notebooks and tests: signals stay those of the process, and nothing is written down unless `set_up_logging` was
+    called.
+
+    Raises:
+        ConfigError: the address is taken, or the service did not start.
+
+    Taught in: book/engineering/serving
+    """
+    listener = bind(app.state.settings)
+    server = make_server(app)
+    thread = threading.Thread(target=server.run, args=([listener],), name="companion-server", daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            if not thread.is_alive():
+                raise ConfigError("the service did not start", remedy="look at the log of uvicorn.error")
+            time.sleep(0.01)
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()

@@ -18,7 +18,7 @@ class ServiceSettings:
     Raises:
         ConfigError: a field is outside its range, or the address can be reached by others and there is no token.
 
-    Taught in: book/walkthroughs/train-a-tagger
+    Taught in: book/engineering/serving
     """
 
     host: str = "127.0.0.1"

@@ -1,0 +1,1 @@
+"""One module per assignment, each with its `ASSIGNMENT`; `companion.classroom.load_assignment` finds it by name."""

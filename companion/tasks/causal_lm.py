@@ -1,0 +1,253 @@
+"""Answering: a decoder-only model learns to write the answer to a prompt, one piece at a time."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from companion.corpora.pairs import Pair
+from companion.encoding.turns import LEARN, TurnBatches, TurnRow, pieces_of, render, turn_rows
+from companion.errors import ConfigError, DataError, ModelError
+from companion.models.decoder import HEAD, refuse_control
+from companion.models.origin import remember_exporter
+from companion.objectives.masked_lm import CausalLMCrossEntropy
+
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PreTrainedTokenizerBase
+
+    from companion.models.decoder import Decoder, MiniDecoder
+    from companion.tasks.answering import AnswerEvaluator
+    from companion.tasks.writing import Answer
+
+LONGEST = 1024
+SHORTEST = 8
+TOO_LONG = ("error", "skip")
+PLAIN_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if message['role'] == 'assistant' %}{{ 'Answer: ' + message['content'] + eos_token }}"
+    "{% elif message['role'] == 'system' %}{{ message['content'] + '\n' }}"
+    "{% else %}{{ 'Question: ' + message['content'] + '\n' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'Answer:' }}{% endif %}"
+)
+"""A template for a base model that has none, such as GPT-2: it needs no piece that the model does not know."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CausalLMSettings:
+    """How pairs become rows; stored with an exported model, because it must be asked as it was trained."""
+
+    learn: str = "answer"
+    """"answer": the prompt is read and not learned; "everything": it is learned too."""
+    system: str = ""
+    """A system message in front of every prompt; empty for none."""
+    max_length: int = LONGEST
+    """Pieces of a row: prompt, answer and control pieces together."""
+    too_long: str = "error"
+    """What becomes of a pair that is longer: "error", or "skip", which leaves it out and counts it."""
+
+
+class CausalLMTask:
+    """Write the answer to a prompt, on top of a decoder-only model.
+
+    Rows are written by the tokenizer's own chat template, or by `template`. A pair that does not fit is never cut: half
+    an answer teaches the model to stop anywhere, so it is an error, or with `too_long="skip"` left out and counted.
+
+    Raises:
+        ConfigError: a setting is outside its range.
+        ModelError: there is no chat template, or it does not close an answer with a control piece.
+
+    Taught in: book/outlook/from-encoders-to-generation
+    """
+
+    name = "causal_lm"
+    labels = ()
+    """A generator has none."""
+
+    def __init__(
+        self,
+        decoder: Decoder | MiniDecoder,
+        *,
+        learn: str = "answer",
+        system: str = "",
+        template: str | None = None,
+        max_length: int | None = None,
+        too_long: str = "error",
+    ) -> None:
+        for name, value, known in (("learn", learn, LEARN), ("too_long", too_long, TOO_LONG)):
+            if value not in known:
+                raise ConfigError(f"{name} is {value!r}", remedy=f"choose {' or '.join(map(repr, known))}")
+        length = min(decoder.max_length, LONGEST) if max_length is None else max_length
+        if isinstance(length, bool) or not isinstance(length, int) or not SHORTEST <= length <= decoder.max_length:
+            raise ConfigError(
+                f"max_length is {max_length!r}",
+                remedy=f"choose a whole number of pieces from {SHORTEST} to {decoder.max_length}",
+            )
+        if template is not None:
+            tokenizer = copy.deepcopy(decoder.tokenizer)
+            tokenizer.chat_template = template
+            decoder = dataclasses.replace(decoder, tokenizer=tokenizer)
+        self.encoder = decoder
+        self.settings = CausalLMSettings(learn=learn, system=system, max_length=length, too_long=too_long)
+        self.objective = CausalLMCrossEntropy()
+        self.control = _control_pieces(decoder.tokenizer)
+        self.end_ids = self._end_ids()
+        self.skipped = 0
+        """How many pairs were too long and left out, in all calls so far."""
+
+    def _end_ids(self) -> tuple[int, ...]:
+        """The pieces that end an answer: the one the template closes it with, and the tokenizer's end of text."""
+        tokenizer = self.encoder.tokenizer
+        [row] = turn_rows(tokenizer, ["a"], ["b"], system=self.settings.system)
+        closing = [label for label in row.labels if label in self.control][:1]
+        if not closing:
+            raise ModelError(
+                "the chat template closes an answer with no control piece, so the model could never learn to stop",
+                remedy="end the assistant's turn with eos_token in the template",
+            )
+        return tuple(dict.fromkeys([*closing, *[tokenizer.eos_token_id] * (tokenizer.eos_token_id is not None)]))
+
+    @property
+    def pad_token_id(self) -> int:
+        """The id that fills short rows: masked, never labelled, and so allowed to be the end-of-text piece."""
+        tokenizer = self.encoder.tokenizer
+        return tokenizer.eos_token_id or 0 if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+
+    def model(self, *, seed: int = 0, new_head: bool = True, **config: Any) -> nn.Module:
+        """The decoder with its own scores of the next piece; a small one starts from weights that `seed` decides."""
+        model = self.encoder.model_with_head(HEAD, seed=seed, new_head=new_head, **config)
+        remember_exporter(model, self.export)
+        return model
+
+    def encode(self, pairs: Sequence[Pair]) -> list[TurnRow]:
+        """The row of each pair that fits, in order; pairs that do not are an error, or counted in `skipped`.
+
+        Raises:
+            DataError: a pair is too long, spells a control piece, or is none; with its place.
+            ModelError: the template does not write the prompt of a finished conversation as that of an open one.
+        """
+        for number, pair in enumerate(pairs):
+            if not isinstance(pair, Pair):
+                raise DataError(f"pair {number + 1} is a {type(pair).__name__}", remedy="give companion.Pair objects")
+            self._check(pair.prompt, _place(pair, number))
+            self._check(pair.answer, _place(pair, number))
+        rows = turn_rows(
+            self.encoder.tokenizer,
+            [pair.prompt for pair in pairs],
+            [pair.answer for pair in pairs],
+            system=self.settings.system,
+            learn=self.settings.learn,
+        )
+        fitting = [row for row in rows if len(row.input_ids) <= self.settings.max_length]
+        if len(fitting) < len(rows) and self.settings.too_long == "error":
+            number = next(place for place, row in enumerate(rows) if len(row.input_ids) > self.settings.max_length)
+            raise DataError(
+                f"{_place(pairs[number], number)}: prompt and answer are {len(rows[number].input_ids)} pieces, the "
+                f"limit is {self.settings.max_length}",
+                remedy='shorten it, raise max_length, or leave such pairs out with too_long="skip"',
+            )
+        self.skipped += len(rows) - len(fitting)
+        return fitting
+
+    def batches(self, pairs: Sequence[Pair], *, batch_size: int = 32, **options: Any) -> TurnBatches:
+        """The batch source of these pairs; options are those of `RowBatches`.
+
+        Raises:
+            DataError: as `encode`; or no pair fits.
+        """
+        return TurnBatches(self.encode(pairs), pad_token_id=self.pad_token_id, batch_size=batch_size, **options)
+
+    def text_batches(self, texts: Sequence[str], *, batch_size: int = 32, **options: Any) -> TurnBatches:
+        """Plain texts as rows of which every piece is learned: what a decoder reads before it is taught to answer.
+
+        Each text ends with the end piece; a text that is too long goes on in the next row, and no piece is lost.
+        """
+        rows, size = [], self.settings.max_length
+        for number, text in enumerate(texts, start=1):
+            self._check(text, f"text {number}")
+        for pieces in pieces_of(self.encoder.tokenizer, list(texts)):
+            whole = [*pieces, self.end_ids[0]]
+            cut = [whole[start : start + size] for start in range(0, len(whole), size)]
+            rows += [TurnRow(part, part) for part in cut]
+        return TurnBatches(rows, pad_token_id=self.pad_token_id, batch_size=batch_size, **options)
+
+    def prompt_row(self, prompt: str, place: str = "the prompt") -> list[int]:
+        """The pieces of a prompt up to where the answer begins.
+
+        Raises:
+            DataError: it is empty, spells a control piece, or leaves no room for an answer.
+        """
+        if not isinstance(prompt, str) or not prompt.strip():
+            raise DataError(f"{place} is {prompt!r}", remedy="ask something")
+        self._check(prompt, place)
+        tokenizer = self.encoder.tokenizer
+        [row] = pieces_of(tokenizer, render(tokenizer, [prompt], system=self.settings.system))
+        if len(row) >= self.settings.max_length:
+            raise DataError(
+                f"{place} is {len(row)} pieces; of {self.settings.max_length} none is left for an answer",
+                remedy="shorten the prompt, or take a model with a longer context",
+            )
+        return row
+
+    def evaluator(self, pairs: Sequence[Pair]) -> AnswerEvaluator:
+        """A function of the model: loss on the answers of these pairs, whatever the model was trained on.
+
+        Raises:
+            EvaluationError: there are no pairs that fit.
+        """
+        from companion.tasks.answering import AnswerEvaluator
+
+        return AnswerEvaluator(self, pairs)
+
+    def answer(self, model: nn.Module, prompts: Sequence[str] | Sequence[Pair], **options: Any) -> list[Answer]:
+        """What the model writes: greedy, or drawn with `temperature` and `top_p` from `seed`; see `write_answers`.
+
+        Raises:
+            DataError: a prompt is empty, spells a control piece, or leaves no room for an answer.
+            ConfigError: an option is outside its range.
+        """
+        from companion.tasks.writing import write_answers
+
+        return write_answers(self, model, prompts, **options)
+
+    def export(self, model: nn.Module, folder: str | Path, *, adapter_only: bool = False) -> Path:
+        """Write model, tokenizer, chat template, settings and card as a folder of transformers.
+
+        `companion.load` and `transformers.pipeline("text-generation", …)` open it. An adapted model is merged first;
+        with `adapter_only`, what was trained is written alone, in the format of `peft`.
+
+        Raises:
+            ExportError: the folder cannot be written, or what was written does not read back the same; or there is no
+                adapter, or none that can be merged.
+        """
+        from companion.tasks.folder import write_folder
+
+        return write_folder(self, model, Path(folder), adapter_only=adapter_only)
+
+    @classmethod
+    def load(cls, folder: str | Path, *, base: str | None = None) -> tuple[CausalLMTask, nn.Module]:
+        """The task and the model of an exported folder; `base` names the decoder of an adapter.
+
+        Raises:
+            ModelError: the folder is not one, or its settings and weights do not fit together.
+        """
+        from companion.tasks.causal_folder import read_causal_folder
+
+        return read_causal_folder(Path(folder), base)
+
+    def _check(self, text: str, place: str) -> None:
+        refuse_control(text, self.control.values(), place)
+
+
+def _control_pieces(tokenizer: PreTrainedTokenizerBase) -> dict[int, str]:
+    """The pieces that a text must not spell, by id: the special ones, and roles that a chat adds to the vocabulary."""
+    found = dict(zip(tokenizer.all_special_ids, map(str, tokenizer.all_special_tokens), strict=True))
+    return found | {number: str(token) for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+
+
+def _place(pair: Pair, number: int) -> str:
+    return pair.source or f"pair {number + 1}"
