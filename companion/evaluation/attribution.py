@@ -7,22 +7,17 @@ question.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from companion.errors import ConfigError, EvaluationError
-from companion.evaluation.passages import Passage, passage_of
-from companion.objectives.adversarial import word_tables
+from companion.evaluation.questions import Question, asked
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-ROWS_AT_ONCE = 32
-BASELINES = ("mask", "pad", "mean", "zero")
 READINGS = ("mean", "last", "rollout")
 
 
@@ -87,13 +82,13 @@ def integrated_gradients(
     """
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise ConfigError(f"steps is {steps!r}", remedy="give a whole number, 1 or more; 32 is usual")
-    with _asked(task, model, row, label, word) as question:
+    with asked(task, model, row, label, word) as question:
         start_TD, end_TD = question.ends(baseline)
         places = [(step + 0.5) / steps for step in range(steps)]
         slopes_KTD = question.slopes([start_TD + place * (end_TD - start_TD) for place in places])
         scores_T = (slopes_KTD.mean(0) * (end_TD - start_TD)).sum(-1)
         without, output = question.log_odds_at([start_TD, end_TD])
-    return question.attribution("integrated gradients", scores_T, output, without)
+    return _scored(question, "integrated gradients", scores_T, output, without)
 
 
 def gradient_times_input(
@@ -111,11 +106,11 @@ def gradient_times_input(
 
     Taught in: book/engineering/explaining
     """
-    with _asked(task, model, row, label, word) as question:
+    with asked(task, model, row, label, word) as question:
         start_TD, end_TD = question.ends(baseline)
         scores_T = (question.slopes([end_TD])[0] * (end_TD - start_TD)).sum(-1)
         without, output = question.log_odds_at([start_TD, end_TD])
-    return question.attribution("gradient × input", scores_T, output, without)
+    return _scored(question, "gradient × input", scores_T, output, without)
 
 
 def occlusion(
@@ -137,7 +132,7 @@ def occlusion(
     Follows: Zeiler and Fergus (2014), "Visualizing and Understanding Convolutional Networks", on words.
     Taught in: book/engineering/explaining
     """
-    with _asked(task, model, row, label, word) as question:
+    with asked(task, model, row, label, word) as question:
         start_TD, end_TD = question.ends(baseline)
         without_WTD = []
         for place in range(len(question.passage.words)):
@@ -171,7 +166,7 @@ def attention_received(
     """
     if reading not in READINGS:
         raise ConfigError(f"reading is {reading!r}", remedy=f"choose one of {', '.join(READINGS)}")
-    with _asked(task, model, row, None, word) as question, torch.no_grad():
+    with asked(task, model, row, None, word) as question, torch.no_grad():
         ids_1T = torch.tensor([question.passage.input_ids], device=question.device)
         found = model.base_model(input_ids=ids_1T, attention_mask=torch.ones_like(ids_1T), output_attentions=True)
         layers = [layer_BHTT for layer_BHTT in found.attentions or () if layer_BHTT is not None]
@@ -189,133 +184,16 @@ def attention_received(
             looks_TT = layers_LTT[-1] if reading == "last" else layers_LTT.mean(0)
         got_T = looks_TT.mean(0) if question.position is None else looks_TT[question.position]
         [output] = question.log_odds_at([question.ends("zero")[1]])
-    return question.attribution(f"attention, {reading}", got_T, output, None)
+    return _scored(question, f"attention, {reading}", got_T, output, None)
 
 
-class _Question:
-    """One label of one row, as a function of the row's word vectors."""
-
-    def __init__(self, task: Any, model: nn.Module, passage: Passage, label: str | None, word: int | None) -> None:
-        self.task, self.model, self.passage = task, model, passage
-        tables = word_tables(model)
-        if len(tables) != 1:
-            raise EvaluationError(f"the model has {len(tables)} word tables", remedy="explain one model at a time")
-        self.table = tables[0]
-        self.device = next(model.parameters()).device
-        self.position = passage.first_piece(word) if word is not None else None
-        self.kind = "single" if task.name == "tokens" else task.settings.kind
-        self.column = self._column(label)
-        self.label = task.labels[self.column]
-
-    def ends(self, baseline: str) -> tuple[Tensor, Tensor]:
-        """Word vectors of the blanks and of the row, each of shape (positions, width)."""
-        if baseline not in BASELINES:
-            raise ConfigError(f"baseline is {baseline!r}", remedy=f"choose one of {', '.join(BASELINES)}")
-        with torch.no_grad():
-            end_TD = self.table(torch.tensor(self.passage.input_ids, device=self.device))
-            blank_D = self._blank(baseline, end_TD)
-        real_T1 = torch.tensor([[word is not None] for word in self.passage.word_of_piece], device=self.device)
-        return torch.where(real_T1, blank_D, end_TD), end_TD
-
-    def _blank(self, baseline: str, end_TD: Tensor) -> Tensor:
-        if baseline == "zero":
-            return torch.zeros_like(end_TD[0])
-        if baseline == "mean":
-            return self.table.weight.mean(0)
-        piece = getattr(self.task.encoder.tokenizer, f"{baseline}_token_id")
-        if piece is None:
-            raise ConfigError(f"the tokenizer has no {baseline} piece", remedy='choose baseline="zero"')
-        return self.table(torch.tensor(piece, device=self.device))
-
-    def log_odds_at(self, rows: list[Tensor]) -> list[float]:
-        """The log-odds of the label where the model reads these word vectors."""
-        with torch.no_grad():
-            return torch.cat([self._log_odds(vectors_KTD) for vectors_KTD in _few(rows)]).tolist()
-
-    def slopes(self, rows: list[Tensor]) -> Tensor:
-        """Their gradients, shape (rows, positions, width); no weight gets one."""
-        found = []
-        for vectors_KTD in _few(rows):
-            with torch.enable_grad():
-                leaf_KTD = vectors_KTD.detach().requires_grad_()
-                # Of a sum over rows, each row's gradient is its own.
-                found += torch.autograd.grad(self._log_odds(leaf_KTD).sum(), [leaf_KTD])
-        return torch.cat(found)
-
-    def attribution(self, method: str, scores_T: Tensor, output: float, without: float | None) -> Attribution:
-        """The scores of the pieces as scores of words."""
-        return Attribution(
-            method=method,
-            label=self.label,
-            words=self.passage.words,
-            scores=self.passage.per_word(scores_T.double().cpu()),
-            output=output,
-            without=without,
-        )
-
-    def _log_odds(self, vectors_KTD: Tensor) -> Tensor:
-        logits_KC = self._logits(vectors_KTD)
-        own_K = logits_KC[:, self.column]
-        if self.kind != "single":
-            return own_K  # of a yes/no answer the logit is the log-odds; a regression has no odds, but a number
-        others = [column for column in range(logits_KC.shape[1]) if column != self.column]
-        return own_K - logits_KC[:, others].logsumexp(-1)
-
-    def _logits(self, vectors_KTD: Tensor) -> Tensor:
-        ids_KT = torch.tensor([self.passage.input_ids] * len(vectors_KTD), device=self.device)
-        with _reads(self.table, vectors_KTD):
-            logits = self.model(input_ids=ids_KT, attention_mask=torch.ones_like(ids_KT)).logits
-        if logits.dim() == 2:
-            return logits
-        # Trained positions before the text (prompt tuning) have logits too: the text's own are the last ones.
-        return logits[:, -ids_KT.shape[1] :][:, self.position]
-
-    def _column(self, label: str | None) -> int:
-        if label is None:
-            with torch.no_grad():
-                return int(self._logits(self.table(torch.tensor([self.passage.input_ids]).to(self.device))).argmax())
-        if label not in self.task.labels:
-            raise ConfigError(f"there is no label {label!r}", remedy=f"choose one of {', '.join(self.task.labels)}")
-        return self.task.labels.index(label)
-
-
-@contextmanager
-def _asked(task: Any, model: nn.Module, row: Any, label: str | None, word: int | None) -> Iterator[_Question]:
-    """A question to the model in evaluation mode; afterwards it is in the mode it was in."""
-    if (task.name == "tokens") != (word is not None):
-        raise ConfigError(
-            "a tagger's answer is about a word, and a classifier's is not",
-            remedy="give word= for a TokenTask, and leave it out for a TextTask",
-        )
-    passage, was_training = passage_of(task, row), model.training
-    model.eval()
-    try:
-        yield _Question(task, model, passage, label, word)
-    finally:
-        model.train(was_training)
-
-
-@contextmanager
-def _reads(table: nn.Module, vectors_KTD: Tensor) -> Iterator[None]:
-    """Inside this block, the table gives these vectors, once, whatever it is asked for."""
-    reads = 0
-
-    def instead(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
-        nonlocal reads
-        reads += 1
-        if output.shape != vectors_KTD.shape or reads > 1:
-            raise EvaluationError(
-                "the model reads its word vectors more than once, or others", remedy="give it input_ids alone"
-            )
-        return vectors_KTD
-
-    handle = table.register_forward_hook(instead)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
-def _few(rows: list[Tensor]) -> Iterator[Tensor]:
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        yield torch.stack(rows[start : start + ROWS_AT_ONCE])
+def _scored(question: Question, method: str, scores_T: Tensor, output: float, without: float | None) -> Attribution:
+    """The scores of the pieces as scores of words."""
+    return Attribution(
+        method=method,
+        label=question.label,
+        words=question.passage.words,
+        scores=question.passage.per_word(scores_T.double().cpu()),
+        output=output,
+        without=without,
+    )
