@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 
 import pytest
 
@@ -227,6 +228,11 @@ def test_nor_where_the_model_fails(registry, monkeypatch):
     monkeypatch.setattr(ServedModel, "answer", fail)
     with running(serve_app(registry, settings())) as failing, service.everything_logged() as lines:
         status, answer = ask(failing, {"text": "canary of a text"})
+        # The line is written behind the answer, by a thread that may be slower than this one.
+        for _ in range(500):
+            if lines:
+                break
+            time.sleep(0.01)
     assert (status, answer["error"]["code"]) == (500, "internal")
     assert "ValueError@test_service.py" in "".join(lines)
     assert "canary" not in json.dumps(answer) + "".join(lines)

