@@ -55,7 +55,7 @@ book: setup
 test: lint units notebooks
 
 units: setup
-	$(BIN)/pytest tests -n 2 --dist loadfile -m "not pages and not browser and not clinic and not classroom"
+	$(BIN)/pytest tests -n 2 --dist loadfile -m "not pages and not browser and not clinic and not classroom and not colab"
 
 notebooks: setup
 	@mkdir -p _build
@@ -89,6 +89,7 @@ site: book
 	$(BIN)/python book/_ext/offline_copy.py pdf
 
 colab: setup
+	$(BIN)/pytest tests/colab
 	PYTHONPATH=book/_ext $(BIN)/python -m tests.colab.room
 
 execute: setup

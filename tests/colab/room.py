@@ -116,9 +116,12 @@ def build(folder: Path, *, colab_versions: bool) -> Room:
             "PYTHONPATH": str(folder / "stub"),
             "IPYTHONDIR": str(folder / "ipython"),
             "JUPYTER_DATA_DIR": str(folder / "jupyter"),
-            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_COUNT": "2",
             "GIT_CONFIG_KEY_0": f"url.file://{ROOT}.insteadOf",
             "GIT_CONFIG_VALUE_0": repository_address(),
+            # A clone that belongs to somebody else, as in a container, may be read all the same.
+            "GIT_CONFIG_KEY_1": "safe.directory",
+            "GIT_CONFIG_VALUE_1": "*",
             "PIP_NO_INPUT": "1",
             "PIP_ROOT_USER_ACTION": "ignore",
         },

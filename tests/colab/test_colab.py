@@ -44,7 +44,8 @@ def test_every_setup_cell_asks_for_the_package_where_it_is():
     assert asked >= 20
 
 
-@pytest.mark.slow
+@pytest.mark.colab
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="there is no repository to install from")
 def test_two_chapters_run_as_in_colab(tmp_path):
     place = room.build(tmp_path, colab_versions=False)
     ran = 0
