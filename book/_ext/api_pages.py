@@ -77,7 +77,8 @@ def _process(app, what, name, obj, options, lines):
 
 def _sign(app, what, name, obj, options, signature, returned):
     if _behind(obj) is obj:
-        return signature, returned
+        # Of `~collections.abc.Sequence`, the last name is enough to read.
+        return tuple(re.sub(r"~(?:\w+\.)+", "", text) if text else text for text in (signature, returned))
     of = inspect.signature(_behind(obj))
     text = str(of.replace(return_annotation=inspect.Signature.empty)).replace("'", "")
     return text, str(of.return_annotation).strip("'")
