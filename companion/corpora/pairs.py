@@ -8,7 +8,7 @@ from pathlib import Path
 
 from companion.corpora.jsonl import records_of
 from companion.corpora.records import SPLITS
-from companion.corpora.split import SHARES, place_of
+from companion.corpora.split import positions_by_rule
 from companion.corpora.tally import Tally
 from companion.corpora.text import read_text
 from companion.corpora.texts import Text
@@ -90,8 +90,9 @@ class PairCorpus:
         test: str | Path | None = None,
         prompt: str = "prompt",
         answer: str = "answer",
+        split: bool = True,
     ) -> PairCorpus:
-        """Read JSONL files, a pair a line; a lone file is split by rule, as a `TextCorpus` is.
+        """Read JSONL files, a pair a line; a lone file is split by rule, by a hash of each prompt, or kept whole.
 
         Further keys with text become facts of the pair.
 
@@ -101,8 +102,13 @@ class PairCorpus:
         paths = {"train": Path(train), "dev": dev, "test": test}
         parts = {name: read_pairs(path, prompt, answer) for name, path in paths.items() if path is not None}
         notes: tuple[str, ...] = ()
-        if len(parts) == 1:
-            parts, notes = _split(parts["train"])
+        if len(parts) == 1 and split:
+            whole = parts["train"]
+            try:
+                positions, notes = positions_by_rule(("prompt", pair.prompt) for pair in whole)
+            except DataError as error:
+                raise DataError(error.problem, remedy=error.remedy, file=train) from None
+            parts = {name: [whole[place] for place in places] for name, places in positions.items()}
         return cls(name=Path(train).stem, **parts, notes=notes)
 
 
@@ -174,14 +180,3 @@ def labels_as_answers(texts: Iterable[Text]) -> list[Pair]:
         Pair(prompt=text.text, answer=text.label.replace("_", " "), source=text.source, meta={"label": text.label})
         for text in texts
     ]
-
-
-def _split(pairs: Sequence[Pair]) -> tuple[dict[str, list[Pair]], tuple[str, ...]]:
-    """A lone file's pairs, told apart by a hash of the prompt, so that the same prompt is never on both sides."""
-    parts: dict[str, list[Pair]] = {name: [] for name in SPLITS}
-    for pair in pairs:
-        parts[place_of(pair.prompt)].append(pair)
-    if not parts["train"]:
-        raise DataError("the rule puts no pair into train", remedy="pass dev= and test= files")
-    shares = "/".join(f"{100 * share:.0f}" for share in SHARES)
-    return parts, (f"split by rule: {shares} by a hash of each prompt (seed 0); rows that are added move no other row",)

@@ -29,28 +29,41 @@ def assign_splits(
 
     Taught in: book/walkthroughs/train-a-tagger
     """
+    positions, notes = positions_by_rule(map(split_unit, sentences), shares=shares, seed=seed)
+    for note in notes:
+        tally.note(note)
+    return positions
+
+
+def positions_by_rule(
+    rows: Iterable[tuple[str, str]], *, shares: Sequence[float] = SHARES, seed: int = 0
+) -> tuple[dict[str, list[int]], tuple[str, ...]]:
+    """The positions of rows in train, dev and test, and in words how they came there.
+
+    Each row is what is kept together (`sentence`, `text`, …) and the identity whose hash decides.
+
+    Raises:
+        ConfigError: shares that are not three numbers with sum 1.
+        DataError: train would be empty.
+
+    Taught in: book/walkthroughs/train-a-tagger
+    """
     if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
         raise ConfigError(f"shares={tuple(shares)}", remedy="Give three shares with sum 1: train, dev, test.")
     positions: dict[str, list[int]] = {split: [] for split in SPLITS}
     units: set[str] = set()
-    for position, sentence in enumerate(sentences):
-        unit, identity = split_unit(sentence)
+    for position, (unit, identity) in enumerate(rows):
         units.add(unit)
         positions[place_of(identity, shares, seed=seed)].append(position)
-    percent = "/".join(f"{100 * share:.0f}" for share in shares)
-    tally.note(
-        f"split by rule: {percent} by a hash of each {' or '.join(sorted(units))} (seed {seed}); "
-        "rows that are added move no other row"
-    )
+    named, percent = " or ".join(sorted(units)), "/".join(f"{100 * share:.0f}" for share in shares)
     if not positions["train"]:
         raise DataError(
-            "the rule puts no sentence into train: the file is too small to be split",
+            f"the rule puts no {named or 'row'} into train: the file is too small to be split",
             remedy="Pass dev= and test= files, or split=False to train on all of it.",
         )
-    for split in SPLITS[1:]:
-        if not positions[split]:
-            tally.note(f"split by rule: {split} is empty, because the file is small")
-    return positions
+    rule = f"split by rule: {percent} by a hash of each {named} (seed {seed}); rows that are added move no other row"
+    empty = (f"split by rule: {name} is empty, because the file is small" for name in SPLITS[1:] if not positions[name])
+    return positions, (rule, *empty)
 
 
 def split_unit(sentence: Sentence) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from companion.corpora.jsonl import records_of
 from companion.corpora.records import SPLITS
-from companion.corpora.split import SHARES, place_of
+from companion.corpora.split import positions_by_rule
 from companion.corpora.tables import named_rows
 from companion.corpora.tally import Tally
 from companion.corpora.text import read_text
@@ -249,15 +249,11 @@ def _corpus(read, train, dev, test, split: bool, about: Mapping[str, str]) -> Te
     notes: tuple[str, ...] = ()
     if list(parts) == ["train"] and split:
         whole = parts["train"]
-        parts = {split: tuple(text for text in whole if place_of(text.text, SHARES) == split) for split in SPLITS}
-        notes = ("split by rule: 80/10/10 by a hash of each text (seed 0); rows that are added move no other row",)
-        notes += tuple(
-            f"split by rule: {name} is empty, because the file is small" for name in parts if not parts[name]
-        )
-        if not parts["train"]:
-            raise DataError(
-                "the rule puts no text into train", file=given["train"], remedy="Pass dev= and test= files."
-            )
+        try:
+            positions, notes = positions_by_rule(("text", text.text) for text in whole)
+        except DataError as error:
+            raise DataError(error.problem, remedy=error.remedy, file=given["train"]) from None
+        parts = {name: tuple(whole[place] for place in places) for name, places in positions.items()}
     return TextCorpus(**{"name": given["train"].stem, **about}, **parts, notes=notes)
 
 

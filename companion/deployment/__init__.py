@@ -9,7 +9,6 @@ __getattr__, __dir__, __all__ = attach(
         "bursts": ("BurstAlarm",),
         "compression": ("Parity", "ParityBound", "export_onnx"),
         "predictor": ("FoundEntity", "Predictor", "TextPredictor", "load"),
-        "retrieval": ("SearchHit", "TextIndex"),
         "rounding": ("Rounded", "round_matrix", "round_weights"),
         "service.app": ("serve_app",),
     },

@@ -11,10 +11,11 @@ __getattr__, __dir__, __all__ = attach(
         "inference": ("TagPrediction",),
         "masked_lm": ("MaskedLMTask",),
         "recall": ("AnswerMemory", "Recalled"),
-        "writing": ("Answer", "write_answers"),
+        "retrieval": ("SearchHit", "TextIndex"),
         "prompting": ("NearestLabel", "VectorReader", "centroids", "draw_evenly", "label_sentences"),
         "scoring": ("TextEvaluator", "TokenEvaluator", "evaluate"),
         "texts": ("TextPrediction", "TextTask"),
         "tokens": ("TokenTask",),
+        "writing": ("Answer", "write_answers"),
     },
 )

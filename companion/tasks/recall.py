@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from companion.errors import ConfigError, DataError
-from companion.tasks.prompting import unit
+from companion.tasks.retrieval import TextIndex
 
 if TYPE_CHECKING:
     from companion.corpora.pairs import Pair
@@ -44,14 +44,14 @@ class AnswerMemory:
     ) -> None:
         if not pairs:
             raise DataError("there is no pair to remember", remedy="give questions with their answers")
-        self.reader, self.pairs, self.threshold = reader, tuple(pairs), threshold
-        self.stored_ND = unit(reader([pair.prompt for pair in self.pairs]))
+        self.pairs, self.threshold = tuple(pairs), threshold
+        self._prompts = TextIndex(reader, [pair.prompt for pair in self.pairs])
 
     def recall(self, questions: Sequence[str]) -> list[Recalled]:
         """The nearest stored pair of each question; of equally near ones the first."""
         if not len(questions):
             return []
-        cosines_QN = unit(self.reader(list(questions))) @ self.stored_ND.T
+        cosines_QN = self._prompts.scores(list(questions))
         places = cosines_QN.argmax(1)
         best = cosines_QN[np.arange(len(places)), places].tolist()
         return [

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from companion.corpora.texts import Text
-from companion.deployment import TextIndex
 from companion.errors import ConfigError, DataError
+from companion.tasks import TextIndex
 
 WORDS = ("milk", "steam", "parcel", "late")
 
