@@ -34,7 +34,7 @@ EDITION = ROOT / "_build" / "chinese"
 ROADS = ROOT / "book" / "_ext" / "chapters.toml"
 BY_PAGE = {"gettext_compact": False, "gettext_uuid": False, "gettext_location": False}
 TITLE = "监督微调：跑起来的书"
-CHINESE = re.compile("[\u4e00-\u9fff]")
+ABSTRACT = "**本章要点**"
 # What a translation takes over as it is: code, formulas, where links and roles lead, tags of HTML.
 ROLE = re.compile(r"\{([a-z:]+)\}`(?:[^`<]*<)?([^`<>]+)>?`")
 KEPT = {
@@ -88,8 +88,7 @@ def updated(page: str, template: Catalog) -> Catalog:
     found = Catalog(locale=LANGUAGE, header_comment=f"# {page}: Chinese edition, CC BY 4.0.", fuzzy=False)
     for message in entries(template):
         # The abstract of every chapter is Chinese already.
-        chinese = len(CHINESE.findall(message.id)) > len(message.id) / 3
-        found.add(message.id, message.id if chinese else before.get(message.id, ""))
+        found.add(message.id, message.id if ABSTRACT in message.id else before.get(message.id, ""))
         found[message.id].flags.clear()
     return found
 
