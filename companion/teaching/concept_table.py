@@ -143,7 +143,7 @@ CONCEPTS: tuple[Concept, ...] = (
         ("feature extraction", "特征提取", "Leaving the body as it is and training only a head on its output.", TAGGER),
         ("parameter-efficient tuning", "参数高效微调", "Changing what the body computes by few numbers (PEFT).", ""),
         ("adapter tuning", "适配器微调", "Training small layers that are set between frozen ones.", ""),
-        ("LoRA", "低秩适配", "Training a low-rank update beside each frozen matrix.", ""),
+        ("LoRA", "低秩适应", "Training a low-rank update beside each frozen matrix.", ""),
         ("BitFit", "偏置微调", "Training the biases only.", ""),
         ("prompt tuning", "提示微调", "Training vectors that stand before the input. Not prompting: it trains.", ""),
     ),
