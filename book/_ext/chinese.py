@@ -56,6 +56,9 @@ def config(**changes: object) -> dict[str, object]:
     """The book's own configuration with these changes to what Sphinx reads."""
     found = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     found["sphinx"]["config"].update(changes)
+    # Their folders are looked for from where the configuration lies, and this one will lie elsewhere.
+    extensions = found["sphinx"]["local_extensions"]
+    found["sphinx"]["local_extensions"] = {name: str(ROOT / folder) for name, folder in extensions.items()}
     return found
 
 
