@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=300 -n 2 --dist loadfile -p no:cacheprovider
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test units notebooks pages execute refresh site colab portability bench torture torture-service clinic classroom lint format serve clean
+.PHONY: help setup book test units notebooks pages execute refresh site chinese colab portability bench torture torture-service clinic classroom lint format serve clean
 
 help:
 	@echo "make book         build the book, warnings as errors, and say where the page is"
@@ -30,6 +30,7 @@ help:
 	@echo "make classroom    every wrong and every hostile submission, graded in isolation (as root; a few minutes)"
 	@echo "make torture-service  ask the service badly a hundred thousand times, and record it (about half an hour)"
 	@echo "make site         the built book to take along: one zip, and one PDF with outline and links (needs Chromium)"
+	@echo "make chinese      the Chinese edition of the core track, in _build/chinese"
 	@echo "make colab        every notebook alone in a room like Colab's, and record it (half an hour)"
 	@echo "make lint         ruff; make format lets it write"
 	@echo "make serve        show the built book at http://127.0.0.1:$(PORT)"
@@ -87,6 +88,9 @@ pages: book
 site: book
 	$(BIN)/python book/_ext/offline_copy.py zip
 	$(BIN)/python book/_ext/offline_copy.py pdf
+
+chinese: setup
+	$(BIN)/python book/_ext/chinese.py build
 
 colab: setup
 	$(BIN)/pytest tests/colab

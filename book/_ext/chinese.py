@@ -34,6 +34,7 @@ EDITION = ROOT / "_build" / "chinese"
 ROADS = ROOT / "book" / "_ext" / "chapters.toml"
 BY_PAGE = {"gettext_compact": False, "gettext_uuid": False, "gettext_location": False}
 TITLE = "监督微调：跑起来的书"
+ANNOUNCEMENT = "中文版包括封面与核心路线。其余各页、代码、输出和图仍是英文。"
 ABSTRACT = "**本章要点**"
 # What a translation takes over as it is: code, formulas, where links and roles lead, tags of HTML.
 ROLE = re.compile(r"\{([a-z:]+)\}`(?:[^`<]*<)?([^`<>]+)>?`")
@@ -124,6 +125,7 @@ def update() -> None:
 def build() -> None:
     """Build the edition; a page that is not in it stays English."""
     settings = config(language=LANGUAGE, locale_dirs=[str(LOCALES)], html_title=TITLE)
+    settings["sphinx"]["config"]["html_theme_options"]["announcement"] = ANNOUNCEMENT
     jupyter_book(EDITION, {**settings, "title": TITLE})
     print(f"The Chinese edition is built. Open file://{EDITION}/_build/html/index.html")
 

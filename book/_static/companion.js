@@ -16,7 +16,7 @@
       const say = () => {
         const hidden = root.dataset.code === "hidden";
         button.setAttribute("aria-pressed", String(hidden));
-        button.textContent = hidden ? "Show code" : "Hide code";
+        button.textContent = hidden ? map.dataset.show : map.dataset.hide;
       };
       button.hidden = false;
       say();
@@ -32,7 +32,7 @@
     const mark = () => map.querySelectorAll("li").forEach((stop) => {
       if (read.has(stop.dataset.page) && !stop.classList.contains("been")) {
         stop.classList.add("been");
-        stop.querySelector("span").append(" (read)");
+        stop.querySelector("span").append(map.dataset.read);
       }
     });
     mark();

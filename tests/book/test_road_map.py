@@ -83,3 +83,11 @@ def test_every_command_has_its_place():
 def test_the_pages_are_in_the_book():
     known = {str(page) for page in pages(ROOT)}
     assert any("command-line" in page for page in known) and sum("/api/" in page for page in known) >= 8
+
+
+def test_the_strip_speaks_chinese_in_that_edition():
+    page = "book/walkthroughs/train-a-tagger"
+    found = road_map.strip(page, lambda page: page, "字" * 300 * 12 + " word" * 180 * 2, "zh_CN")
+    assert "第 9 站，共 14 站 · 核心路线 · 15 分钟" in found
+    assert 'data-hide="隐藏代码"' in found and "Stop" not in found
+    assert all(each.chinese for each in road_map.road_map()[0])
