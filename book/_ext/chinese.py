@@ -44,6 +44,7 @@ KEPT = {
     "link": re.compile(r"(\]\()([^)\s]+)"),
     "tag": re.compile(r"(</?)([a-z]+)"),
 }
+PLAIN = re.compile("[\u4e00-\u9fff，。；：]{8,}")
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -122,11 +123,37 @@ def update() -> None:
             pofile.write_po(file, catalog, width=0, omit_header=True)
 
 
+def translated_contents() -> Path:
+    """The table of contents with its captions translated: the sidebar takes them as they stand there."""
+    said = {each.id: each.string for each in entries(read(CATALOGS / "book/index.po"))}
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    for part in contents["parts"]:
+        part["caption"] = said[part["caption"]]
+    EDITION.mkdir(parents=True, exist_ok=True)
+    written = EDITION / "_toc.yml"
+    written.write_text(yaml.safe_dump(contents, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return written
+
+
+def spoken(page: str, built: str) -> bool:
+    """Whether most of the translations without markup stand on the built page."""
+    plain = [each.string for each in entries(read(CATALOGS / f"{page}.po")) if PLAIN.fullmatch(each.string)]
+    return 2 * sum(text in built for text in plain) > len(plain)
+
+
 def build() -> None:
     """Build the edition; a page that is not in it stays English."""
-    settings = config(language=LANGUAGE, locale_dirs=[str(LOCALES)], html_title=TITLE)
-    settings["sphinx"]["config"]["html_theme_options"]["announcement"] = ANNOUNCEMENT
-    jupyter_book(EDITION, {**settings, "title": TITLE})
+    settings = config(language=LANGUAGE, locale_dirs=[str(LOCALES)], html_title=TITLE, **BY_PAGE)
+    options = settings["sphinx"]["config"]["html_theme_options"]
+    options["announcement"] = ANNOUNCEMENT
+    options["logo"]["text"] = TITLE
+    jupyter_book(EDITION, {**settings, "title": TITLE}, "--toc", str(translated_contents()))
+    # A catalog that Sphinx does not find is no warning, it is a page in English.
+    english = [
+        page for page in pages() if not spoken(page, (EDITION / "_build/html" / f"{page}.html").read_text("utf-8"))
+    ]
+    if english:
+        raise SystemExit(f"built, but in English: {', '.join(english)}")
     print(f"The Chinese edition is built. Open file://{EDITION}/_build/html/index.html")
 
 
