@@ -1,10 +1,10 @@
 """Does augmentation help? One changed copy of each row: synonyms, other mentions, guesses of a language model, typos.
 
-An arm trains on the drawn rows and one changed copy of each, for as many updates as the plain arm, whose rows are thus
-seen twice as often. Mentions come from the drawn rows alone. Guesses come from the offline encoder's own small head,
-trained on its frozen body: the arm measures what that head proposes, and no better language model. Test is scored as it
-is and under typing errors, small letters, capitals, and attacks on the word vectors. The plain arm is that of
-`few-labels-regularisers`.
+An arm trains on the drawn rows and a changed copy of each that its method can change, for as many updates as the plain
+arm, whose rows are thus seen up to twice as often. Mentions come from the drawn rows alone. Guesses come from the
+offline encoder's own small head, trained on its frozen body: the arm measures what that head proposes, and no better
+language model. Test is scored as it is and under typing errors, small letters, capitals, and attacks on the word
+vectors. The plain arm is that of `few-labels-regularisers`.
 
 Taught in: book/constraints/augmentation-and-ensembles
 """
