@@ -33,7 +33,7 @@ MESSAGES = ROOT / "_build" / "gettext"
 EDITION = ROOT / "_build" / "chinese"
 ROADS = ROOT / "book" / "_ext" / "chapters.toml"
 BY_PAGE = {"gettext_compact": False, "gettext_uuid": False, "gettext_location": False}
-TITLE = "监督微调：跑起来的书"
+TITLE = "有监督微调：跑起来的书"
 ANNOUNCEMENT = "中文版包括封面与核心路线。其余各页、代码、输出和图仍是英文。"
 ABSTRACT = "**本章要点**"
 # What a translation takes over as it is: code, formulas, where links and roles lead, tags of HTML.
