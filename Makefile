@@ -56,7 +56,7 @@ book: setup
 test: lint units notebooks
 
 units: setup
-	$(BIN)/pytest tests -n 2 --dist loadfile -m "not pages and not browser and not clinic and not classroom and not colab"
+	$(BIN)/pytest tests -n 2 --dist loadfile --durations 25 -m "not pages and not browser and not clinic and not classroom and not colab"
 
 notebooks: setup
 	@mkdir -p _build
