@@ -187,7 +187,7 @@ def test_the_drawing_is_sound_and_says_everything_as_text(outline):
 
 def test_a_card_says_all_there_is(outline):
     text = MAP.about("LoRA").text()
-    assert text.startswith("LoRA 低秩适配\nTraining a low-rank update") and "trainable: few" in text
+    assert text.startswith("LoRA 低秩适应\nTraining a low-rank update") and "trainable: few" in text
     assert "taught in: walkthroughs/train-a-tagger" in MAP.about("fine-tuning").text()
     assert "in the batch" not in MAP.about("task head").text()
     assert "LoRA is a kind of parameter-efficient tuning" in "".join(outline(MAP.about("LoRA").html()).text)
