@@ -15,7 +15,6 @@ import argparse
 import re
 import subprocess
 import sys
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,13 +24,13 @@ from babel.messages import pofile
 from babel.messages.catalog import Catalog, Message
 
 from notebooks import ROOT
+from road_map import road_map
 
 LANGUAGE = "zh_CN"
 LOCALES = ROOT / "book" / "locale"
 CATALOGS = LOCALES / LANGUAGE / "LC_MESSAGES"
 MESSAGES = ROOT / "_build" / "gettext"
 EDITION = ROOT / "_build" / "chinese"
-ROADS = ROOT / "book" / "_ext" / "chapters.toml"
 BY_PAGE = {"gettext_compact": False, "gettext_uuid": False, "gettext_location": False}
 TITLE = "有监督微调：跑起来的书"
 ANNOUNCEMENT = "中文版包括封面与核心路线。其余各页、代码、输出和图仍是英文。"
@@ -50,8 +49,8 @@ NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 def pages() -> list[str]:
     """The pages of this edition: the cover and the core track, as `book/index`."""
-    core = tomllib.loads(ROADS.read_text(encoding="utf-8"))["core"]
-    return ["book/index", *(stop["page"] for stop in core)]
+    core, _ = road_map()
+    return ["book/index", *(stop.page for stop in core)]
 
 
 def config(**changes: object) -> dict[str, object]:
@@ -89,8 +88,7 @@ def updated(page: str, template: Catalog) -> Catalog:
     """The catalog of a page with exactly the messages of its template, and every translation that still fits one."""
     path = CATALOGS / f"{page}.po"
     before = {message.id: message.string for message in entries(read(path))} if path.exists() else {}
-    # No dates and no names: a catalog that says the same is the same file.
-    found = Catalog(locale=LANGUAGE, header_comment=f"# {page}: Chinese edition, CC BY 4.0.", fuzzy=False)
+    found = Catalog(locale=LANGUAGE)
     for message in entries(template):
         # The abstract of every chapter is Chinese already.
         found.add(message.id, message.id if ABSTRACT in message.id else before.get(message.id, ""))
@@ -120,6 +118,7 @@ def update() -> None:
         path = CATALOGS / f"{page}.po"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
+            # Without dates and names, a catalog that says the same is the same file.
             pofile.write_po(file, catalog, width=0, omit_header=True)
 
 
