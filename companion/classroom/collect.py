@@ -9,7 +9,7 @@ import json
 import re
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -26,6 +26,13 @@ NAME = re.compile(r"[^\w.@+-]+")
 NUMBERED = re.compile(r"(^|[_ .-])(late|\d+)(?=$|[_ .-])", re.I)
 """What learning platforms put between a student's name and the file's: numbers, and LATE."""
 NAMELESS = "no student can be told from its name: put it into a folder that bears the name"
+PLATFORMS = (
+    re.compile(r"(?:.*/)?(?P<name>[^/]+?)_(?P<number>\d+)_assignsubmission_", re.I),
+    re.compile(r"(?:.*/)?(?P<name>[^/]+?)(?:_late)?_(?P<number>\d+)_\d+_[^/]+$", re.I),
+)
+"""How Moodle and Canvas call what they give out: a name, a number for the person (Moodle's is another one for each
+assignment), and whatever the student's own file was called."""
+SHARED = "more than one person is called so: put each notebook into a folder with a name of its own"
 COPY = re.compile(r"[ _-]*\(\d+\)$|^copy of ", re.I)
 
 
@@ -43,24 +50,29 @@ def collect(course: Course, slug: str, source: Path) -> Collected:
     """Copy the submissions of an assignment into the class; a student who is there already is replaced.
 
     The source is a folder, a zip archive, or one file. In it, a student is a folder (`ada/anything.ipynb`), or the part
-    of a file's name before the assignment's (`ada_a1-pad-batch.ipynb`, `ada_1234_5678_a1-pad-batch.ipynb`).
+    of a file's name before the assignment's (`ada_a1-pad-batch.ipynb`). In what Canvas and Moodle give out, it is whom
+    the roster has under that name, else the name itself.
 
     Raises: ConfigError for an unknown assignment; SubmissionError for an archive that is refused as a whole.
 
     Taught in: book/classroom/instructors-guide
     """
     source_notebook(slug)
-    entries = _archive(source) if source.suffix == ".zip" else _folder(source)
+    entries = list(_archive(source) if source.suffix == ".zip" else _folder(source))
+    around, roster = _around([name for name, _ in entries], slug), course.roster()
     taken: dict[str, str] = {}
     refused: dict[str, str] = {}
     found: dict[str, list[tuple[str, bytes | str]]] = {}
     for name, content in entries:
-        student = student_of(name, slug)
+        student = _listed(name, roster) or student_of(name.removeprefix(around), slug)
         if student:
             found.setdefault(student, []).append((name, content))
         else:
             refused[name] = content if isinstance(content, str) else NAMELESS
     for student, files in sorted(found.items()):
+        if len({_number(name) for name, _ in files} - {""}) > 1:
+            refused |= {name: SHARED for name, _ in files}
+            continue
         name, content = _choose(files, slug)
         if isinstance(content, str):
             refused[name] = content
@@ -75,12 +87,49 @@ def collect(course: Course, slug: str, source: Path) -> Collected:
 
 def student_of(name: str, slug: str) -> str:
     """The student whom a path inside a submission folder belongs to, or nothing."""
+    if found := _of_platform(name):
+        return _safe(found["name"])
     path = PurePosixPath(name)
     if len(path.parts) > 1:
         return _safe(path.parts[-2] if path.parts[-2] not in (slug, "submitted") else path.parts[0])
     stem = COPY.sub("", path.stem)
     words = re.split(rf"[ _-]*{re.escape(slug)}|[ _-]*{re.escape(slug.replace('-', '_'))}", stem, flags=re.I)
     return _safe(NUMBERED.sub("", words[0]) or NUMBERED.sub("", words[-1])) if len(words) > 1 else _safe(stem)
+
+
+def _of_platform(name: str) -> re.Match[str] | None:
+    return next((found for form in PLATFORMS if (found := form.match(name))), None)
+
+
+def _number(name: str) -> str:
+    """The number of the person in the name that a platform gave, or nothing."""
+    found = _of_platform(name)
+    return found["number"] if found else ""
+
+
+def _listed(name: str, roster: Mapping[str, Mapping[str, str]]) -> str:
+    """Whom the roster has under the name that a platform gave, whichever part of it comes first; else nothing."""
+    found = _of_platform(name)
+    if not found or not _letters(found["name"]):
+        return ""
+    same = [student for student, row in roster.items() if _letters(row["name"]) == _letters(found["name"])]
+    if len(same) > 1:
+        same = [student for student in same if roster[student]["id"] == found["number"]]
+    return same[0] if len(same) == 1 else ""
+
+
+def _letters(name: str) -> list[str]:
+    return sorted(letter for letter in name.casefold() if letter.isalnum())
+
+
+def _around(names: list[str], slug: str) -> str:
+    """The one folder that holds files of several students, each named `ada_a1-pad-batch.ipynb`; nothing otherwise."""
+    folders = {name.rpartition("/")[0] for name in names}
+    files = [name.rpartition("/")[2] for name in names]
+    if len(names) < 2 or len(folders) > 1 or "" in folders:
+        return ""
+    named = all(slug in file.replace("_", "-") and student_of(file, slug) for file in files)
+    return f"{folders.pop()}/" if named and len({student_of(file, slug) for file in files}) > 1 else ""
 
 
 def _safe(name: str) -> str:
@@ -135,6 +184,8 @@ def _content(path: Path) -> bytes | str:
 
 def _archive(source: Path) -> Iterator[tuple[str, bytes | str]]:
     """Every notebook of an archive; nothing is written, so a name that points elsewhere has nowhere to point to."""
+    if not source.is_file():
+        raise SubmissionError("does not exist", file=source)
     try:
         archive = zipfile.ZipFile(source)
     except (OSError, zipfile.BadZipFile) as error:

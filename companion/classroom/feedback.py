@@ -69,6 +69,8 @@ def notes_of(answers: Answers, cells: Sequence[str], assignment: Assignment) -> 
         for slug in SLUGS:
             if slug != assignment.slug and any(task.function in defined for task in load_assignment(slug).tasks):
                 yield f"It looks like {slug}; this is {assignment.slug}."
+                # What else happens in a notebook for another assignment is of no use to anybody.
+                return
     for cell, line in read.get("unreadable", []):
         yield f"Code cell {cell} has a syntax error in line {line}{_text(cell, line, cells)}; nothing of it counts."
     for name in wanted:

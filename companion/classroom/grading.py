@@ -137,8 +137,9 @@ def grade_class(
     assignment = load_assignment(slug)
     submissions = {name: path for name, path in course.submissions(slug).items() if not only or name in only}
     if not submissions:
+        whose = f" of {', '.join(only)}" if only else ""
         raise ConfigError(
-            "holds no submission", file=course.collected(slug), remedy=f"companion class collect … {slug}"
+            f"holds no submission{whose}", file=course.collected(slug), remedy=f"companion class collect … {slug}"
         )
     grader, before, waiting = grader_digest(assignment), {}, []
     for student, path in submissions.items():

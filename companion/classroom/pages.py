@@ -30,7 +30,8 @@ padding:.4rem .8rem;margin:.4rem 0}p.soft,.soft{color:var(--soft)}
 .bar{display:inline-block;height:.75rem;background:currentColor;border-radius:.15rem;vertical-align:baseline;
 color:var(--soft);width:calc(var(--share)*var(--long))}
 .scroll{overflow-x:auto;--long:12rem}td code{overflow-wrap:anywhere}td:first-child code{white-space:nowrap}
-@media(max-width:45rem){.scroll{--long:2rem}th,td{padding:.3rem .3rem}td:first-child code{white-space:normal}}
+@media(max-width:45rem){.scroll{--long:2rem}th,td{padding:.3rem .3rem}
+td:first-child code{white-space:normal;overflow-wrap:normal}}
 """
 SHORT = 600
 """Characters of one message."""
@@ -106,6 +107,7 @@ def class_page(
     refused: Mapping[str, str],
     missing: Sequence[str],
     alike: Sequence[Group],
+    strangers: Sequence[str] = (),
 ) -> str:
     """What the teacher looks at first: what failed how often, how long it took, who wrote the same, what to ask."""
     earned = [result["earned"] for result in results.values()]
@@ -124,7 +126,7 @@ def class_page(
         "<h2>Similar submissions</h2>",
         _similar(alike),
         "<h2>Needs a look</h2>",
-        _looks(results, refused, missing),
+        _looks(results, refused, missing, strangers),
         "<h2>Everybody</h2>",
         _everybody(assignment, results),
         "<h2>Two minutes at the desk</h2>",
@@ -186,9 +188,15 @@ def _similar(groups: Sequence[Group]) -> str:
     return caution + "".join(f'<p class="note">{text(group)}</p>' for group in groups)
 
 
-def _looks(results: Mapping[str, Mapping[str, Any]], refused: Mapping[str, str], missing: Sequence[str]) -> str:
+def _looks(
+    results: Mapping[str, Mapping[str, Any]],
+    refused: Mapping[str, str],
+    missing: Sequence[str],
+    strangers: Sequence[str],
+) -> str:
     rows = [[text(name), text(f"refused: {why}")] for name, why in sorted(refused.items())]
     rows += [[text(name), "handed nothing in"] for name in missing]
+    rows += [[text(name), "is not on the roster"] for name in strangers]
     for name, result in results.items():
         rows += [[text(name), text(note)] for note in result["notes"]]
     return table(["who", "what"], rows) if rows else '<p class="soft">Nothing.</p>'

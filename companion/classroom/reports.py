@@ -26,6 +26,8 @@ class Reported:
     """Students with a result."""
     missing: tuple[str, ...]
     """Students of the roster without one."""
+    strangers: tuple[str, ...]
+    """Students with a result whom the roster does not know; empty without a roster."""
     waiting: tuple[str, ...]
     """Submissions that are not graded yet, or have changed since."""
     alike: tuple[Group, ...]
@@ -46,15 +48,21 @@ def report(course: Course, slug: str) -> Reported:
         raise ConfigError("holds no results", file=course.graded(slug), remedy=f"companion class grade … {slug}")
     roster = course.roster()
     missing = tuple(sorted(set(roster) - set(results)))
+    strangers = tuple(sorted(set(results) - set(roster))) if roster else ()
     alike = tuple(similar_groups(results))
     for name, content in tables(assignment, results, roster).items():
         write_atomically(folder / name, content)
     for student, result in results.items():
         write_atomically(folder / "students" / f"{student}.html", student_page(course.title, assignment, result))
-    page = class_page(course.title, assignment, results, _refused(course, slug), missing, alike)
+    page = class_page(course.title, assignment, results, _refused(course, slug), missing, alike, strangers)
     write_atomically(folder / "class.html", page)
     return Reported(
-        folder=folder, graded=len(results), missing=missing, waiting=_waiting(course, slug, results), alike=alike
+        folder=folder,
+        graded=len(results),
+        missing=missing,
+        strangers=strangers,
+        waiting=_waiting(course, slug, results),
+        alike=alike,
     )
 
 

@@ -2,10 +2,13 @@
 
 import random
 from dataclasses import replace
+from fractions import Fraction
+from statistics import fmean, stdev
 
 import pytest
 
 from companion.classroom.assignments.a1_pad_batch.budget import BATCHES
+from companion.classroom.assignments.a7_hybrid_loss.study import CHOOSE
 from companion.classroom.compare import differs
 from companion.classroom.drawing import telling
 from companion.classroom.scoring import Outcome, score_task
@@ -175,3 +178,23 @@ def test_unknown_names_are_refused_with_the_known_ones():
         load_assignment("a1-pad-batch").task("batch_pad")
     with pytest.raises(ConfigError, match="left-longest"):
         load_assignment("a1-pad-batch").task("pad_batch").variant("up")
+
+
+@pytest.mark.parametrize(("name", "errors"), [("best-mean", 0), ("one-error", 1)])
+def test_rounding_costs_no_points_in_the_study(name, errors):
+    """Three honest ways to compute a mean choose the same weight, whatever the secret."""
+    ways = [
+        fmean,
+        lambda scores: sum(scores) / len(scores),
+        lambda scores: float(sum(map(Fraction, scores)) / len(scores)),
+    ]
+    variant, seen = CHOOSE.variant(name), 0
+    for secret in range(20):
+        for case in CHOOSE.cases(variant, random.Random(secret)):
+            (study,) = case.arguments
+            for mean in ways:
+                best = max(sorted(study), key=lambda entry, mean=mean: mean(entry[1]))[1]
+                limit = mean(best) - errors * stdev(best) / len(best) ** 0.5
+                assert min(weight for weight, scores in study if mean(scores) >= limit) == variant.reference(study)
+                seen += 1
+    assert seen == 20 * len(CHOOSE.cases(variant, random.Random(0))) * len(ways)

@@ -42,7 +42,11 @@ def archive_of(path: Path, entries: dict[str, str]) -> Path:
         ("Copy of ada_a1_pad_batch (1).ipynb", "ada"),
         ("ada.ipynb", "ada"),
         ("a1-pad-batch.ipynb", ""),
-        ("Ada Lovelace_55_assignsubmission_file_/x.ipynb", "Ada_Lovelace_55_assignsubmission_file"),
+        ("Ada Lovelace_55_assignsubmission_file_/x.ipynb", "Ada_Lovelace"),
+        ("Ada Lovelace_55_assignsubmission_file/a1-pad-batch/x.ipynb", "Ada_Lovelace"),
+        ("Ada Lovelace_55_assignsubmission_file_Untitled7.ipynb", "Ada_Lovelace"),
+        ("all/lovelaceada_LATE_12345_678910_Untitled7-1.ipynb", "lovelaceada"),
+        ("ada_7.ipynb", "ada_7"),
     ],
 )
 def test_a_student_is_told_from_the_name(name: str, student: str) -> None:
@@ -69,6 +73,33 @@ def test_a_folder_a_file_and_an_archive(course: Course, tmp_path: Path) -> None:
         collect(course, SLUG, tmp_path / "late.tar")
     with pytest.raises(CompanionError, match="no notebook"):
         collect(course, "a9-nothing", source)
+
+
+def test_two_people_of_one_name_lose_nothing(course: Course, tmp_path: Path) -> None:
+    both = [f"Li Wei_{number}_assignsubmission_file_/x.ipynb" for number in (55, 56)]
+    twice = [f"noycebob_7_{file}_{SLUG}.ipynb" for file in (1, 2)]
+    taken = collect(course, SLUG, archive_of(tmp_path / "all.zip", dict.fromkeys([*both, *twice], NOTEBOOK)))
+    assert list(taken.taken) == ["noycebob"]
+    assert list(taken.refused) == both
+    assert "more than one person" in taken.refused[both[0]]
+    assert list(course.submissions(SLUG)) == ["noycebob"]
+
+
+def test_the_roster_says_who_a_platform_means(course: Course, tmp_path: Path) -> None:
+    rows = 'ada,Ada Lovelace,1001\nwei1,Li Wei,7\nwei2,"Wei, Li",8\nzoë,Zoë Zed,9\n'
+    (course.folder / "roster.csv").write_text(f"student,name,id\n{rows}", encoding="utf-8")
+    names = ["lovelaceada_5_6_Untitled.ipynb", "weili_7_1_x.ipynb", "weili_8_2_x.ipynb", "noycebob_3_4_x.ipynb"]
+    entries = dict.fromkeys([*names, "Zoë Zed_55_assignsubmission_file_/x.ipynb"], NOTEBOOK)
+    taken = collect(course, SLUG, archive_of(tmp_path / "all.zip", entries))
+    assert taken.refused == {}
+    assert sorted(taken.taken) == ["ada", "noycebob", "wei1", "wei2", "zoë"]
+
+
+def test_a_folder_around_everything_is_no_student(course: Course, tmp_path: Path) -> None:
+    entries = {f"week 2/{name}_{SLUG}.ipynb": NOTEBOOK for name in ("ada", "bob")}
+    assert list(collect(course, SLUG, archive_of(tmp_path / "all.zip", entries)).taken) == ["ada", "bob"]
+    own = {f"cem/{name}.ipynb": NOTEBOOK for name in ("draft", SLUG)}
+    assert list(collect(course, SLUG, archive_of(tmp_path / "one.zip", own)).taken) == ["cem"]
 
 
 def test_names_that_point_out_of_an_archive_are_refused(course: Course, tmp_path: Path) -> None:
@@ -111,6 +142,8 @@ def test_archives_that_would_fill_the_disk_are_refused(
     monkeypatch.setattr(collecting, "MOST_BYTES", 1 << 20)
     with pytest.raises(SubmissionError, match="grow beyond"):
         collect(course, SLUG, tmp_path / "bomb.zip")
+    with pytest.raises(SubmissionError, match="does not exist"):
+        collect(course, SLUG, tmp_path / "nowhere.zip")
     (tmp_path / "no.zip").write_bytes(b"PK nothing of the kind")
     with pytest.raises(SubmissionError, match="not a zip archive"):
         collect(course, SLUG, tmp_path / "no.zip")

@@ -56,6 +56,23 @@ def test_no_cell_of_a_table_is_a_formula() -> None:
     assert set(made) == {"grades.csv", "canvas.csv", "moodle.csv", "gradescope.csv"}
     assert all("'=cmd()" in content for name, content in made.items() if name != "moodle.csv")
     assert made["gradescope.csv"].splitlines()[-1] == f"Zoe,Z,8,,,,{ASSIGNMENT.points},Missing"
+    assert made["grades.csv"].startswith("\ufeffstudent,"), "a spreadsheet takes it for UTF-8"
+
+
+def test_no_grade_goes_to_a_neighbour_in_moodle() -> None:
+    results = {name: result_of(name, "missing") for name in ("ada", "bob", "eve")}
+    roster = {"ada": {"name": "Lovelace, Ada", "email": "a@x", "id": "7"}, "bob": {"name": "Bob", "id": "8"}}
+    roster["zoe"] = {"name": "Zoe Z", "email": "z@x", "id": "9"}
+    made = tables(ASSIGNMENT, results, roster)
+    rows = list(csv.reader(io.StringIO(made["moodle.csv"])))
+    assert rows[0][:2] == ["Username", "ID number"]
+    assert "Email address" not in rows[0], "an empty cell would be read as the student above"
+    assert [row[:3] for row in rows[1:]] == [["ada", "7", "0"], ["bob", "8", "0"], ["zoe", "9", "-"]]
+    assert "pad_batch: 0 of 10." in rows[1][3]
+    assert made["gradescope.csv"].splitlines()[1].startswith("Ada,Lovelace,7,")
+    assert "eve" in made["grades.csv"]
+    alone = next(csv.reader(io.StringIO(tables(ASSIGNMENT, results, {})["moodle.csv"])))
+    assert alone[:2] == ["Username", ASSIGNMENT.title]
 
 
 def test_the_same_code_is_found_and_what_all_share_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,3 +126,12 @@ def test_notes_survive_whatever_is_claimed() -> None:
     assert any("left out, in code cell 1" in note for note in notes)
     assert any("`x = 1` raised ValueError" in note for note in notes)
     assert len(notes) < 30
+
+
+def test_a_notebook_for_another_assignment_is_told_that_and_nothing_else() -> None:
+    read = {"definitions": {"align_labels": [1]}, "unreadable": [], "magics": [], "predictions": {}}
+    calls = {0: {"call": 0, "error": "missing"}}
+    failed = [{"kind": "NameError", "cell": 2, "line": 1}]
+    notes = list(notes_of(Answers(status="finished", read=read, failed=failed, calls=calls), CELLS, ASSIGNMENT))
+    assert len(notes) == 2
+    assert notes[1] == "It looks like a3-align-labels; this is a1-pad-batch."

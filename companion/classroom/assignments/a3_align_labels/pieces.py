@@ -76,7 +76,7 @@ The **first piece** of a word carries its label. Its other pieces get -100.
         statement=f"""{_INTRODUCTION}
 **Every piece** of a word carries a label. The first one gets the word's tag. The others *continue* it: `B-PER` goes on
 as
-`I-PER`; `I-PER` and `O` go on as themselves.
+`I-PER`; `I-PER` and `O` go on as themselves. Whatever is needed is in `tag_ids`.
 
 {_EXAMPLE}`[-100, 1, 2, 0, -100]`.""",
         reference=all_pieces,

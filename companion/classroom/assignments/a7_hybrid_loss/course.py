@@ -51,7 +51,7 @@ The weight **falls linearly from `first`**, at update 0, **to 0, at the last upd
 `weights(3, 0.8, 0.5)` is `[0.8, 0.4, 0.0]`.""",
         reference=falling,
         prediction=Prediction(
-            question="The weight falls from 0.8 to 0 in this way. Averaged over all updates it is …",
+            question="The weight falls from 0.8 to 0 in this way, in two updates or more. Averaged over them it is …",
             options={"A": "0.4", "B": "0.8", "C": "0.2", "D": "that depends on the number of updates"},
             answer="A",
             why="Half, for any number of updates above 1. Compare with a constant weight of 0.4, not of 0.8.",

@@ -80,7 +80,7 @@ VARIANTS = (
         statement=f"""{_INTRODUCTION}
 **the mean over one pot of positions, in which a masked position counts `weight` and a labelled one 1**: the supervised
 sum plus weight times the masked sum, over the supervised count plus weight times the masked count. (Here S and M are
-not needed.)
+not needed; an empty pot gives 0.0.)
 
 {_EXAMPLE}2.4.""",
         reference=pooled,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from itertools import pairwise
 
 from companion.classroom.drawing import deviation, fixed_cases, mean, telling_cases
 from companion.classroom.tasks import Case, Group, Misconception, Prediction, Task, Variant
@@ -112,7 +113,16 @@ def _cases(variant: Variant, generator: random.Random) -> list[Case]:
         g.shuffle(entries)
         return (entries,)
 
+    def is_clear(entries: list) -> bool:
+        """Whether rounding cannot decide: no two means are equal, and none stands at the limit."""
+        values = [mean(scores) for _, scores in entries]
+        top = next(scores for weight, scores in entries if weight == best_mean(entries))
+        limits = [mean(top) - deviation(top) / math.sqrt(len(top))] if variant.name == "one-error" else []
+        return all(high - low > 1e-9 for low, high in pairwise(sorted(values + limits)))
+
     def tells(entries: list) -> bool:
+        if variant.name != "best-worst" and not is_clear(entries):
+            return False
         right = variant.reference(entries)
         whole = variant.name == "one-error" and one_error(entries, deviation) == right
         return _best_seed(variant.name, entries) != right and not whole
