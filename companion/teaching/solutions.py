@@ -10,6 +10,8 @@ How a notebook is written so that this can be proved without executing all of it
   before the next starter. It redefines names of the starter; it does not repeat the check.
 * Starter and solution depend only on cells tagged `setup` or `exercise-setup` that stand above. Only these are run,
   once, in a process of their own; a name from any other cell is missing there, and the proof fails.
+
+Whoever proves many notebooks forks these processes from one that has imported the large libraries, and nothing else.
 """
 
 from __future__ import annotations
@@ -19,12 +21,15 @@ import ast
 import contextlib
 import io
 import json
+import multiprocessing
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -34,6 +39,10 @@ from companion.teaching.cells import Cell, as_python, notebooks_below, read_cell
 
 _DETAILS = re.compile(r"<details\b.*?</details>", re.DOTALL)
 _PYTHON = re.compile(r"^```python[ \t]*\n(.*?)^```[ \t]*$", re.DOTALL | re.MULTILINE)
+_COMMAND = [sys.executable, "-m", "companion.teaching.solutions"]
+_FIXED = {"COMPANION_STATIC": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
+PRELOADED = ("companion.training.loop", "matplotlib.pyplot", "peft", "transformers.models.bert.modeling_bert")
+"""What takes seconds to import; only imports, since autograd refuses to run in a fork of a process that has trained."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,11 +107,28 @@ def find_exercises(notebook_path: str | Path) -> list[Exercise]:
     return found
 
 
-def run_solutions(notebook_path: str | Path, *, timeout: float = 300) -> list[Proof]:
+@contextlib.contextmanager
+def warm_interpreter() -> Iterator[subprocess.Popen[str] | None]:
+    """A process for `run_solutions(…, warm=…)` that has imported `PRELOADED`; None where forks are not safe.
+
+    Its environment is that of the moment it starts. It ends with the block, or with the process that started it.
+    """
+    if not sys.platform.startswith("linux"):
+        yield None
+        return
+    command, environment = [*_COMMAND, "--warm", *PRELOADED], {**os.environ, **_FIXED}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, encoding="utf-8") as process:
+        yield process
+
+
+def run_solutions(
+    notebook_path: str | Path, *, timeout: float = 300, warm: subprocess.Popen[str] | None = None
+) -> list[Proof]:
     """Run starter and solution of every exercise in a process of their own, and report what each said.
 
     The process starts in the notebook's folder and runs only the cells tagged `setup` or `exercise-setup` above the
-    last starter, then each exercise on a copy of those names.
+    last starter, then each exercise on a copy of those names. It is a new Python, or a fork of `warm`.
 
     Raises: ConfigError for a notebook without exercises, one that breaks the rules above, setup cells that fail, or
     a run longer than `timeout` seconds.
@@ -110,17 +136,8 @@ def run_solutions(notebook_path: str | Path, *, timeout: float = 300) -> list[Pr
     path = Path(notebook_path).resolve()
     if not find_exercises(path):
         raise ConfigError("has no cell tagged starter", remedy="Tag the exercises' starter cells.", file=notebook_path)
-    fixed = {"COMPANION_STATIC": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
-    command = [sys.executable, "-m", "companion.teaching.solutions", "--one", str(path)]
     try:
-        run = subprocess.run(
-            command,
-            cwd=path.parent,
-            env={**os.environ, **fixed},
-            capture_output=True,
-            encoding="utf-8",
-            timeout=timeout,
-        )
+        run = _run_new(path, timeout) if warm is None else _run_forked(path, timeout, warm)
     except subprocess.TimeoutExpired as error:
         raise ConfigError(
             f"exercises ran longer than {timeout:g} s",
@@ -131,6 +148,52 @@ def run_solutions(notebook_path: str | Path, *, timeout: float = 300) -> list[Pr
         last = (run.stderr.strip().splitlines() or [f"exit status {run.returncode}"])[-1]
         raise ConfigError(f"the setup cells fail: {last}", remedy="Run them from the top.", file=notebook_path)
     return [Proof(**fields) for fields in json.loads(run.stdout.splitlines()[-1])]
+
+
+def _run_new(path: Path, timeout: float) -> subprocess.CompletedProcess[str]:
+    command, environment = [*_COMMAND, "--one", str(path)], {**os.environ, **_FIXED}
+    return subprocess.run(
+        command, cwd=path.parent, env=environment, capture_output=True, encoding="utf-8", timeout=timeout
+    )
+
+
+def _run_forked(path: Path, timeout: float, warm: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    assert warm.stdin and warm.stdout
+    if warm.poll() is None:
+        print(json.dumps([str(path), timeout]), file=warm.stdin, flush=True)
+    answer = warm.stdout.readline() or json.dumps([1, "", "the warm interpreter has ended"])
+    code, said, complained = json.loads(answer)
+    if code is None:
+        raise subprocess.TimeoutExpired(str(path), timeout)
+    return subprocess.CompletedProcess(str(path), code, said, complained)
+
+
+def _serve(modules: Sequence[str]) -> None:
+    """In the warm process: answer each notebook with exit code (None: too slow), output and errors of its fork."""
+    for module in modules:
+        with contextlib.suppress(ImportError):
+            import_module(module)
+    for line in sys.stdin:
+        path, timeout = json.loads(line)
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as said, tempfile.TemporaryFile("w+") as complained:
+            arguments = (path, said.fileno(), complained.fileno())
+            child = multiprocessing.get_context("fork").Process(target=_in_a_fork, args=arguments)
+            child.start()
+            child.join(timeout)
+            code = child.exitcode
+            child.kill()
+            child.join()
+            heard = [file.read() for file in (said, complained) if file.seek(0) == 0]
+            print(json.dumps([code, *heard]), flush=True)
+
+
+def _in_a_fork(path: str, said: int, complained: int) -> None:
+    os.dup2(said, 1)
+    os.dup2(complained, 2)
+    os.chdir(Path(path).parent)
+    if not sys.flags.safe_path:
+        sys.path[0] = os.getcwd()
+    main(["--one", path])
 
 
 def _checks(path: Path, cell: Cell) -> str:
@@ -205,7 +268,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m companion.teaching.solutions")
     parser.add_argument("paths", nargs="+", type=Path, help="notebooks, or folders that hold them")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--warm", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    if options.warm:
+        _serve([str(module) for module in options.paths])
+        return 0
     if options.one:
         print(json.dumps([asdict(proof) for proof in _prove(options.paths[0])]))
         return 0

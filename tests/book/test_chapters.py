@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from companion.teaching.refresh import refreshed
-from companion.teaching.solutions import run_solutions
+from companion.teaching.solutions import run_solutions, warm_interpreter
 from notebooks import notebooks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,9 +19,15 @@ def test_shown_source_is_the_source_of_today(path):
     assert found.cells >= 1, "a chapter shows the lines of the package that it explains"
 
 
+@pytest.fixture(scope="session")
+def warm():
+    with warm_interpreter() as process:
+        yield process
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", CHAPTERS, ids=str)
-def test_starters_say_not_yet_and_solutions_say_done(path):
-    proofs = run_solutions(ROOT / path)
+def test_starters_say_not_yet_and_solutions_say_done(path, warm):
+    proofs = run_solutions(ROOT / path, warm=warm)
     assert [proof for proof in proofs if not proof.holds] == []
     assert len(proofs) == 3

@@ -1,10 +1,12 @@
+import sys
 import textwrap
 
 import nbformat
 import pytest
 
 from companion.errors import ConfigError
-from companion.teaching.solutions import find_exercises, main, run_solutions
+from companion.teaching import solutions
+from companion.teaching.solutions import find_exercises, main, run_solutions, warm_interpreter
 
 SETUP = """\
 import sys
@@ -190,6 +192,67 @@ def test_failing_setup_and_endless_exercises_are_told(tmp_path):
         run_solutions(path, timeout=1)
     with pytest.raises(ConfigError, match="no cell tagged starter"):
         run_solutions(notebook(tmp_path / "empty.ipynb", "# Nothing"))
+
+
+FORKS = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks are safe on Linux only")
+ALONE = """\
+import os, sys
+from pathlib import Path
+
+place, path, first = Path.cwd(), sys.path[0], not hasattr(os, "visited")
+os.visited = True
+os.environ["VISITED"] = "yes"
+"""
+FOUND = """\
+ready = False
+teaching.check("Alone", [("first", lambda: first), ("there", lambda: place.name == "there"),
+                         ("its folder is on the path", lambda: path == str(place)),
+                         ("main", lambda: sys.modules["__main__"].ALONE), ("ready", lambda: ready)])
+"""
+
+
+@FORKS
+def test_a_fork_of_a_warm_interpreter_is_a_process_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(solutions, "PRELOADED", ("nothing.of.this.name", "companion.teaching"))
+    (tmp_path / "there").mkdir()
+    path = notebook(
+        tmp_path / "there" / "n.ipynb",
+        (SETUP, "setup"),
+        (ALONE + "ALONE = True", "exercise-setup"),
+        (FOUND, "starter", "exercise-1"),
+        "<details>\n\n```python\nready = True\n```\n</details>",
+    )
+    good = chapter(tmp_path / "good.ipynb")
+    failing = notebook(tmp_path / "a.ipynb", ("1 / 0", "setup"), (STARTER, "starter", "exercise-1"), SOLUTION)
+    endless = notebook(
+        tmp_path / "b.ipynb", ("while True: pass", "setup"), (STARTER, "starter", "exercise-1"), SOLUTION
+    )
+    with warm_interpreter() as warm:
+        for _ in range(2):
+            (proof,) = run_solutions(path, warm=warm)
+            assert (proof.starter_said, proof.solution_said) == ("not yet: ready", "done: Alone (all 5 tests pass)")
+        with pytest.raises(ConfigError, match="setup cells fail: ZeroDivisionError"):
+            run_solutions(failing, warm=warm)
+        with pytest.raises(ConfigError, match="longer than 1 s"):
+            run_solutions(endless, warm=warm, timeout=1)
+        assert run_solutions(good, warm=warm) == run_solutions(good)
+    assert warm.returncode == 0
+
+
+@FORKS
+def test_a_warm_interpreter_that_has_ended_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(solutions, "PRELOADED", ("companion",))
+    with warm_interpreter() as warm:
+        warm.kill()
+        warm.wait()
+        with pytest.raises(ConfigError, match="the warm interpreter has ended"):
+            run_solutions(chapter(tmp_path / "n.ipynb"), warm=warm)
+
+
+def test_where_forks_are_not_safe_each_notebook_starts_anew(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with warm_interpreter() as warm:
+        assert warm is None
 
 
 def test_the_command_counts_what_it_ran(tmp_path, capsys):
