@@ -1,6 +1,7 @@
 """A second opinion on anyone's fine-tuning: `companion.doctor(model, loader, ...)`, whatever trains it."""
 
 import sys
+from inspect import Signature, signature
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,13 @@ class _Doctor(ModuleType):
         from companion.doctor.examination import doctor
 
         return doctor(*args, **parts)
+
+    @property
+    def __signature__(self) -> Signature:
+        """The parts by name, for `help`, notebooks and editors."""
+        from companion.doctor.examination import doctor
+
+        return signature(doctor)
 
 
 sys.modules[__name__].__class__ = _Doctor

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 Path = tuple[str | int, ...]
 NAMES = {
     "ids": ("input_ids", "ids", "token_ids", "tokens", "inputs", "x"),
-    "mask": ("attention_mask", "attn_mask", "mask", "masks", "input_mask"),
+    "mask": (
+        *("attention_mask", "attn_mask", "mask", "masks", "input_mask"),
+        *("padding_mask", "key_padding_mask", "src_key_padding_mask", "pad_mask", "padding"),
+    ),
     "labels": ("labels", "label", "label_ids", "targets", "target", "tags", "ner_tags", "y"),
     "label_mask": ("label_mask", "labels_mask", "loss_mask", "valid_mask", "valid"),
 }
@@ -73,7 +76,7 @@ class View:
         """Which positions are padding, shape (rows, positions); None where nothing says so."""
         mask = self.get("mask")
         if mask is not None:
-            return mask == 0
+            return mask != 0 if _marks_padding(self.ids, mask) else mask == 0
         return None if pad_id is None else self.ids == pad_id
 
     def with_part(self, name: str, value: Tensor) -> Any:
@@ -126,6 +129,8 @@ def model_inputs(view: View) -> dict[str, Any]:
         skipped = {path[-1] for name, path in view.paths.items() if name in ("labels", "label_mask")}
         return {name: value for name, value in home.items() if name not in skipped and hasattr(value, "dim")}
     mask = view.get("mask")
+    if mask is not None and _marks_padding(view.ids, mask):
+        mask = (mask == 0).long()
     return {"input_ids": view.ids} | ({} if mask is None else {"attention_mask": mask})
 
 
@@ -149,7 +154,10 @@ def _guess(leaves: Mapping[Path, Tensor], named: Mapping[str, Path]) -> dict[str
     found["ids"] = named.get("ids") or max(pieces, key=lambda path: int(leaves[path].max()))
     shape = leaves[found["ids"]].shape
     same = [path for path in others if path != found["ids"] and leaves[path].shape == shape]
-    attention = [path for path in masks if leaves[path].shape == shape]
+    turned = [path for path in same if _in_blocks(leaves[path]) and _may_mark(leaves[found["ids"]], leaves[path])]
+    counted = [path for path in same if _is_bool(leaves[path]) and path not in turned]
+    same = [path for path in same if path not in (*turned, *counted)]
+    attention = [path for path in masks if leaves[path].shape == shape] or turned
     if attention:
         found["mask"] = attention[0]
     filled = [path for path in same if bool(leaves[path].ne(0).any())]
@@ -158,6 +166,8 @@ def _guess(leaves: Mapping[Path, Tensor], named: Mapping[str, Path]) -> dict[str
         found["labels"] = (filled or same)[-1]
         if len(attention) > 1:
             found["label_mask"] = attention[-1]
+        elif counted:
+            found["label_mask"] = counted[-1]
     elif flat:
         found["labels"] = flat[-1]
     return found
@@ -167,9 +177,32 @@ def _is_mask(tensor: Tensor) -> bool:
     """Only zeros and ones, and in every row one block of ones that touches an end."""
     if tensor.dtype.is_floating_point or int(tensor.min()) < 0 or int(tensor.max()) != 1:
         return False
-    steps = tensor.int().diff(dim=1)
-    blocks = (steps != 0).sum(1) <= 1
-    return bool(blocks.all()) and bool((tensor.int().sum(1) > 0).all())
+    return _in_blocks(tensor) and bool((tensor.int().sum(1) > 0).all())
+
+
+def _in_blocks(tensor: Tensor) -> bool:
+    """Whether every row changes its value once at most."""
+    return bool(((tensor.int().diff(dim=1) != 0).sum(1) <= 1).all())
+
+
+def _is_bool(tensor: Tensor) -> bool:
+    return str(tensor.dtype) == "torch.bool"
+
+
+def _may_mark(ids: Tensor, mask: Tensor) -> bool:
+    """Whether a block may mark padding: where it is set one and the same piece stands, or it is set nowhere."""
+    return _marks_padding(ids, mask) and (_is_bool(mask) or bool(mask.any())) and int(mask.max()) <= 1
+
+
+def _marks_padding(ids: Tensor, mask: Tensor) -> bool:
+    """Whether a mask is set where padding is, as PyTorch's `key_padding_mask`, and not where words are.
+
+    Where it is set one and the same piece stands, and elsewhere others do; a mask that is set nowhere marks none.
+    """
+    if mask.shape != ids.shape:
+        return False
+    where, elsewhere = ids[mask != 0].unique(), ids[mask == 0].unique()
+    return len(where) == 0 or (len(where) == 1 and len(elsewhere) > 1)
 
 
 def _leaves(batch: Any, path: Path) -> Iterator[tuple[Path, Tensor]]:

@@ -73,6 +73,8 @@ def doctor(
 
     Raises:
         ConfigError: an argument is not of its kind, or a probe of that name does not exist.
+
+    Taught in: book/engineering/a-second-opinion
     """
     from companion.doctor.keeping import Keeper
     from companion.doctor.trainer import is_trainer, parts_of

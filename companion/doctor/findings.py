@@ -16,12 +16,17 @@ SCHEMA = 1
 """The version of the JSON that `Report.to_dict` gives; it grows when a field changes its meaning or goes."""
 ERROR, WARNING, NOTE = "error", "warning", "note"
 SEVERITIES = (ERROR, WARNING, NOTE)
+LONGEST, LONGEST_WORD = 600, 120
+"""Characters of one text, and of one word in it, that the report in words shows."""
 MARKS = {ERROR: "✗", WARNING: "!", NOTE: "·"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One thing that is wrong, or worth a question."""
+    """One thing that is wrong, or worth a question.
+
+    Taught in: book/engineering/a-second-opinion
+    """
 
     probe: str
     """The probe that found it."""
@@ -52,12 +57,16 @@ class Finding:
 
     def __str__(self) -> str:
         where = f" ({self.where})" if self.where else ""
-        return f"{MARKS[self.severity]} {self.probe}{where}: {self.measured}\n    → {self.advice}\n    why: {self.page}"
+        measured, advice = brief(self.measured), brief(self.advice)
+        return f"{MARKS[self.severity]} {self.probe}{where}: {measured}\n    → {advice}\n    why: {self.page}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Healthy:
-    """A probe that looked and found nothing wrong."""
+    """A probe that looked and found nothing wrong.
+
+    Taught in: book/engineering/a-second-opinion
+    """
 
     probe: str
     """The probe."""
@@ -69,7 +78,10 @@ class Healthy:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unchecked:
-    """A probe that could not look."""
+    """A probe that could not look.
+
+    Taught in: book/engineering/a-second-opinion
+    """
 
     probe: str
     """The probe."""
@@ -85,7 +97,10 @@ class Report:
     with `probe`, `severity`, `measured`, `advice`, `page`, `numbers` and `place`; the worst first), `healthy` (`probe`,
     `measured`, `page`) and `not_checked` (`probe`, `reason`). `place` is null, or where code was read `file`, `cell`
     (null in a script) and `line`. Every probe is in exactly one of the three lists, except that one probe may have
-    several findings, and that parts of a file which were not read are listed as `not read`.
+    several findings, and that parts of a file which were not read are listed as `not read`. The text, and not the JSON,
+    cuts what is very long in its middle.
+
+    Taught in: book/engineering/a-second-opinion
     """
 
     findings: tuple[Finding, ...]
@@ -153,8 +168,8 @@ class Report:
 
     def __str__(self) -> str:
         lines = [self.summary, *map(str, self.findings)]
-        lines += [f"✓ {one.probe}: {one.measured}" for one in self.healthy]
-        lines += [f"– not checked: {one.probe}: {one.reason}" for one in self.not_checked]
+        lines += [f"✓ {one.probe}: {brief(one.measured)}" for one in self.healthy]
+        lines += [f"– not checked: {one.probe}: {brief(one.reason)}" for one in self.not_checked]
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -164,6 +179,16 @@ class Report:
         from companion.doctor.page import page_of
 
         return page_of(self)
+
+
+def brief(text: str) -> str:
+    """A text for reading, on one line: very long words, and very long texts, lose their middle."""
+    return _cut(" ".join(_cut(word, LONGEST_WORD) for word in text.split()), LONGEST)
+
+
+def _cut(text: str, most: int) -> str:
+    tail = most // 4
+    return text if len(text) <= most else f"{text[: most - tail - 1]}…{text[-tail:]}"
 
 
 def _finite(value: Any) -> Any:

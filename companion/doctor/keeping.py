@@ -104,6 +104,8 @@ def untouched(
 
     Those are Python's, NumPy's and PyTorch's, on the CPU and on every GPU in use. What cannot be put back is what no
     copy reaches: files, other processes, and an iterator that was advanced.
+
+    Taught in: book/engineering/a-second-opinion
     """
     keeper = Keeper()
     if model is not None:

@@ -21,7 +21,10 @@ class CannotCheck(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Probe:
-    """One question about a patient, and how it is answered."""
+    """One question about a patient, and how it is answered.
+
+    Taught in: book/engineering/a-second-opinion
+    """
 
     name: str
     """A few words: how findings and reports call it."""

@@ -53,6 +53,8 @@ def in_iob2(rows: Sequence[Row]) -> tuple[list[tuple[str, ...]], str]:
     """
     if not rows or not all(row.tags for row in rows):
         raise CannotCheck("the rows have no tags")
+    if all(tag.isdigit() for tag in rows[0].tags):
+        raise CannotCheck("the tags are numbers, and their names are not known (labels=)")
     try:
         scheme = detect(row.tags for row in rows)
         if scheme == "IOB2":

@@ -43,6 +43,10 @@ class Watched:
     """Dropout layers with a rate above 0 that ran switched on."""
     dropout_off: int = 0
     """Dropout layers with a rate above 0 that ran switched off."""
+    awake: set[int] = field(default_factory=set)
+    """Those that ran switched on, by `id`."""
+    asleep: set[int] = field(default_factory=set)
+    """Those that ran switched off, by `id`."""
     logits: list[Tensor] = field(default_factory=list)
     """What the model gave out, a tensor for each of its forward passes."""
     returned: Any = None
@@ -159,5 +163,7 @@ def _keep_logits(seen: Watched, output: Any) -> None:
 def _count(seen: Watched, module: nn.Module) -> None:
     if module.training:
         seen.dropout_on += 1
+        seen.awake.add(id(module))
     else:
         seen.dropout_off += 1
+        seen.asleep.add(id(module))

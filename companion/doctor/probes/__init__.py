@@ -59,4 +59,7 @@ PROBES: tuple[Probe, ...] = tuple(
         digits,
     )
 )
-"""All probes."""
+"""All probes.
+
+Taught in: book/engineering/a-second-opinion
+"""

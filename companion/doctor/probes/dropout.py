@@ -9,6 +9,7 @@ from companion.doctor.probe import CannotCheck, Outcome, Probe
 
 if TYPE_CHECKING:
     from companion.doctor.patient import Patient
+    from companion.doctor.watch import Watched
 
 
 def examine(patient: Patient) -> Outcome:
@@ -35,6 +36,17 @@ def examine(patient: Patient) -> Outcome:
                     off=layers,
                 )
             )
+        elif off := _asleep(patient, seen):
+            findings.append(
+                PROBE.finding(
+                    WARNING,
+                    f"{off} of {off + len(seen.awake)} dropout layers were switched off in your training step, the "
+                    "others on: a part of the model that trains is in evaluation mode.",
+                    "Call model.train() on the whole model before training; from_pretrained returns its part in "
+                    "evaluation mode. If your loop calls it before the step, call it before the doctor as well.",
+                    off=off,
+                )
+            )
         elif layers:
             told.append(f"on in {seen.dropout_on} of {layers} passes of a training step")
     if patient.evaluate is not None:
@@ -54,6 +66,20 @@ def examine(patient: Patient) -> Outcome:
     if not findings and not told:
         raise CannotCheck("no dropout layer with a rate above 0 was passed")
     return findings or "dropout " + ", ".join(told)
+
+
+def _asleep(patient: Patient, seen: Watched) -> int:
+    """How many of the model's own dropout layers slept through the step, where most of both slept and most trains.
+
+    Another model that the step asks, a teacher say, sleeps rightly, and so does a body that is frozen.
+    """
+    if patient.model is None:
+        return 0
+    own = {id(module) for module in patient.model.modules()}
+    asleep, awake = (seen.asleep - seen.awake) & own, seen.awake & own
+    size = sum(p.numel() for p in patient.model.parameters())
+    trained = sum(p.numel() for p in patient.model.parameters() if p.requires_grad)
+    return len(asleep) if len(asleep) > len(awake) and trained > 0.5 * size else 0
 
 
 PROBE = Probe(

@@ -52,6 +52,7 @@ def examine(patient: Patient) -> Outcome:
             exact=len(exact),
             near=len(near),
             rows=len(rows),
+            share=share,
         )
     ]
 

@@ -34,6 +34,10 @@ TIMES = 4
 HIGHEST = 1e-2
 
 
+class OwnAdamW(torch.optim.AdamW):
+    """The probe's own optimiser, which is no part of the patient: other probes must not take its rate for theirs."""
+
+
 def examine(patient: Patient) -> Outcome:
     """Take the user's own step on the same rows again and again, dropout off, and put everything back.
 
@@ -54,6 +58,8 @@ def examine(patient: Patient) -> Outcome:
         rate = _rate(patient)
 
         def prepare(optimizer: torch.optim.Optimizer) -> None:
+            if isinstance(optimizer, OwnAdamW):
+                return
             patient.meet(optimizer)
             for group in optimizer.param_groups:
                 group["lr"] = torch.full_like(group["lr"], rate) if isinstance(group["lr"], torch.Tensor) else rate
@@ -88,7 +94,7 @@ def _learn(patient: Patient, batch: object, rate: float, guess: float, seen: Wat
             return
         if call >= pieces and (own is not None or not seen.updates):
             trained = [parameter for parameter in patient.parameters if parameter.requires_grad]
-            own = own or torch.optim.AdamW(trained, lr=rate, weight_decay=0.0)
+            own = own or OwnAdamW(trained, lr=rate, weight_decay=0.0)
             own.step()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from companion.doctor.findings import ERROR, WARNING, Finding
@@ -49,6 +50,9 @@ def examine(patient: Patient) -> Outcome:
         if abs(after - before) <= MOVED * max(abs(before), abs(after)):
             told.append(f"{plural(labelled, 'label')} on {group}, and the loss does not see them")
             continue
+        if (number := _ignored(patient, view, place)) is not None:
+            told.append(f"{plural(labelled, 'label')} on {group} are {number}, which the loss ignores")
+            continue
         findings.append(
             PROBE.finding(
                 severity,
@@ -62,6 +66,15 @@ def examine(patient: Patient) -> Outcome:
             )
         )
     return findings or "; ".join(told)
+
+
+def _ignored(patient: Patient, view: View, place: Tensor) -> int | None:
+    """The number with which a place is labelled, if it is one that the loss ignores: alone, it gives no loss at all."""
+    numbers = view.labels[place & view.scored()].unique().tolist()
+    if len(numbers) != 1:
+        return None
+    nothing = patient.loss_value(view.with_part("labels", view.labels.clone().fill_(numbers[0])))
+    return None if math.isfinite(nothing) and nothing != 0 else numbers[0]
 
 
 def _places(patient: Patient, view: View, group: str) -> Tensor | None:
@@ -93,7 +106,7 @@ PROBE = Probe(
     name="padding and special tokens",
     question="Are padding, [CLS] and [SEP] trained on?",
     needs="loader with labels on positions; step, loss, or a model that computes its loss",
-    costs="four forward passes at most",
+    costs="six forward passes at most",
     proves="that the loss depends, or does not, on labels where there is no word",
     page="book/walkthroughs/labels-meet-word-pieces#padding-intro",
     examine=examine,

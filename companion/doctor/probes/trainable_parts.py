@@ -41,7 +41,7 @@ def examine(patient: Patient) -> Outcome:
                 trainable=0,
             )
         ]
-    findings = [*_head(patient.model), *_gradients(patient, named, trainable, size)]
+    findings = [*_head(patient), *_gradients(patient, named, trainable, size)]
     told = f"{size:,} of {total:,} parameters are trainable"
     if not patient.optimizers:
         return findings or f"{told}; no optimiser was given or found, so what it holds is not compared"
@@ -79,15 +79,17 @@ def _held(named: dict, trainable: dict[int, str], held: set[int], size: int) -> 
     ]
 
 
-def _head(model: nn.Module) -> list[Finding]:
+def _head(patient: Patient) -> list[Finding]:
     """A new head that is frozen: its weights are random and stay so."""
+    model = patient.model
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    if not type(base).__name__.endswith(NEW_HEADS):
-        return []
-    try:
-        parts = head_of(base)
-    except ConfigError:
-        return []
+    if type(base).__name__.endswith(NEW_HEADS):
+        try:
+            parts = head_of(base)
+        except ConfigError:
+            return []
+    else:
+        parts = _own_head(patient)
     parameters = [p for part in parts.values() for p in part.parameters()]
     if not parameters or any(p.requires_grad for p in parameters):
         return []
@@ -100,6 +102,26 @@ def _head(model: nn.Module) -> list[Finding]:
             frozen=sum(p.numel() for p in parameters),
         )
     ]
+
+
+def _own_head(patient: Patient) -> dict[str, nn.Module]:
+    """The linear layers of a model of one's own with as many outputs as there are classes, none with an adapter."""
+    from torch import nn
+
+    if hasattr(patient.model, "get_base_model") or patient.is_language_model:
+        return {}
+    try:
+        classes = patient.class_count
+    except CannotCheck:
+        return {}
+    trained = [name for name, p in patient.model.named_parameters() if p.requires_grad]
+    found = {}
+    for name, part in patient.model.named_modules():
+        home = name.rpartition(".")[0]
+        beside = bool(home) and any(other.startswith(f"{home}.") for other in trained)
+        if isinstance(part, nn.Linear) and part.out_features == classes > 1 and not beside:
+            found[name] = part
+    return found
 
 
 def _gradients(patient: Patient, named: dict, trainable: dict[int, str], size: int) -> list[Finding]:

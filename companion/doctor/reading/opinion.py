@@ -20,7 +20,7 @@ def read_code(path: str | Path) -> Report:
 
     Raises:
         DataError: the file is missing, huge, empty, or neither Python nor a notebook; names the line.
-    Taught in: book/walkthroughs/the-production-training-loop
+    Taught in: book/engineering/a-second-opinion
     """
     script = Script(open_source(path))
     findings: list[Finding] = []

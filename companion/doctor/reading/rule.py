@@ -18,7 +18,10 @@ __all__ = ["CannotCheck", "Rule"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """One question about a program's text."""
+    """One question about a program's text.
+
+    Taught in: book/engineering/a-second-opinion
+    """
 
     name: str
     """A few words; the same as the probe's that measures the same."""

@@ -283,6 +283,74 @@ def test_rows_written_out_twice(tmp_path: Path):
     assert not read(tmp_path, f'train_data = {rows}\ntest_data = [("This is odd.", 0)]\n').findings
 
 
+ALIGN = """
+def align(examples):
+    found = tokenizer(examples["tokens"], is_split_into_words=True)
+    rows = []
+    for i, label in enumerate(examples["ner_tags"]):
+        row, previous = [], None
+        for place, word in enumerate(found.word_ids(batch_index=i)):
+            row.append(-100 if word is None or word == previous else label[HERE])
+            previous = word
+        rows.append(row)
+    found["labels"] = rows
+    return found
+"""
+READ = """
+def words_of(batch, label_ids):
+    words = []
+    for place, word in enumerate(batch.word_ids(0)):
+        if word is not None and label_ids[place] != -100:
+            words.append(label_ids[place])
+    return words
+"""
+
+
+@pytest.mark.parametrize(
+    ("here", "more", "accused"),
+    [
+        ("place - 1", "", True),
+        ("min(place, len(label) - 1)", READ, True),
+        ("word", "", False),
+        ("word", READ, False),
+        ("number_of(word)", "", False),
+    ],
+)
+def test_labels_taken_by_the_place_of_the_piece(tmp_path: Path, here: str, more: str, accused: bool):
+    """A loop over word_ids that gives out labels by position is no alignment; one that reads them back is."""
+    text = ALIGN.replace("HERE", here) + more
+    found = [one for one in read(tmp_path, text).findings if one.probe == "labels on their words"]
+    assert ["label[" in text.splitlines()[one.line - 1] for one in found] == [True] * accused
+
+
+def test_the_other_pieces_of_a_word_are_no_filling_to_a_length(tmp_path: Path):
+    text = "for word, tag in row:\n    tags += [tag2idx[tag]] + [-100] * (len(pieces) - 1)\n"
+    assert "labels longer than the row" not in {one.probe for one in read(tmp_path, text).findings}
+    short = text.replace("(len(pieces) - 1)", "(longest_row - len(tags))").replace("longest_row", "width")
+    assert "labels longer than the row" in {one.probe for one in read(tmp_path, short).findings}
+
+
+@pytest.mark.parametrize("score", ["precision_score", "recall_score", "f1_score"])
+@pytest.mark.parametrize("classes", ["num_labels=3", "num_labels=len(moods)"])
+def test_binary_by_default_and_three_classes(tmp_path: Path, score: str, classes: str):
+    """CR14: scikit-learn raises where three classes meet `average="binary"`, its default."""
+    text = (
+        f"from sklearn.metrics import {score}\nfrom transformers import AutoModelForSequenceClassification\n"
+        'moods = {"negative": 0, "neutral": 1, "positive": 2}\n'
+        f'model = AutoModelForSequenceClassification.from_pretrained("x", {classes})\nprint({score}(gold, said))\n'
+    )
+
+    def found(text: str) -> list[tuple[str, int]]:
+        report = read(tmp_path, text)
+        return [(one.measured, one.line) for one in report.findings if one.probe == "what scikit-learn takes"]
+
+    [(measured, line)] = found(text)
+    assert "binary by default and there are 3 classes" in measured
+    assert line == 5
+    assert not found(text.replace("gold, said", 'gold, said, average="macro"'))
+    assert not found(text.replace("num_labels=3", "num_labels=2").replace(', "positive": 2', ""))
+
+
 # The sources ------------------------------------------------------------------------------------------------------
 
 TUTORIAL = """

@@ -152,3 +152,63 @@ def test_a_best_checkpoint_that_is_gone_is_said(tmp_path: Path):
     assert "is not in the folder any more" in finding.measured
     (tmp_path / "checkpoint-2" / "trainer_state.json").write_text("no history", "utf-8")
     assert "cannot be read" in said(ask("best checkpoint", model=model, folder=tmp_path))
+
+
+def test_the_optimiser_of_a_probe_is_not_taken_for_the_patients():
+    """Where somebody else takes the step, as in a Trainer, the rate that was named is judged, not the probe's own."""
+    both = ["a few rows by heart", "learning rate"]
+    model = tiny_tagger()
+    report = companion.doctor(model, DATA, step=lambda batch: model(**batch).loss, learning_rate=0.5, only=both)
+    assert [one.probe for one in report.healthy] == ["a few rows by heart"]
+    assert report.findings[0].numbers["rate"] == 0.5
+
+
+class Wrapped(nn.Module):
+    """A model of one's own: a body as `from_pretrained` gives it, asleep, and a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = tiny_tagger(dropout=0.1).bert.eval()
+        self.dropout, self.out = nn.Dropout(0.1), nn.Linear(32, 5)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **rest: torch.Tensor) -> torch.Tensor:
+        return self.out(self.dropout(self.body(input_ids, attention_mask=attention_mask).last_hidden_state))
+
+
+def loss_of(model: nn.Module, batch: Any) -> torch.Tensor:
+    return functional.cross_entropy(model(**batch).flatten(0, 1), batch["labels"].flatten())
+
+
+def test_a_body_that_sleeps_while_it_trains():
+    model, teacher = Wrapped(), Wrapped().eval()
+
+    def step(batch: Any) -> torch.Tensor:
+        with torch.no_grad():
+            teacher(**batch)
+        return loss_of(model, batch)
+
+    [finding] = ask("dropout", model=model, step=step).findings
+    assert (finding.severity, finding.numbers["off"]) == ("warning", 5)
+    assert "5 of 6 dropout layers" in finding.measured
+    model.train()
+    assert ask("dropout", model=model, step=step).healthy, "a teacher sleeps rightly"
+    model.body.requires_grad_(False).eval()
+    assert ask("dropout", model=model, step=step).healthy, "a frozen body, too"
+
+
+def test_a_frozen_head_of_ones_own_model():
+    model = Wrapped().train()
+    model.out.requires_grad_(False)
+    [finding] = ask("what trains", model=model, loss=loss_of).findings
+    assert "The head (out: 165 parameters) is frozen" in finding.measured
+    assert ask("what trains", model=Wrapped().train(), loss=loss_of).healthy
+    model.out = nn.Sequential(model.out, nn.Linear(5, 5))
+    assert ask("what trains", model=model, loss=loss_of).healthy, "something beside it learns"
+
+
+def test_the_share_of_leaked_rows_is_a_number():
+    rows = [(f"the parcel with number {number} has not come", "late") for number in range(10)]
+    other = [("why is nobody answering the telephone today please", "late")]
+    [finding] = companion.doctor(train=rows[:1], test=[rows[0], *other * 3], only=["test rows in train"]).findings
+    assert finding.numbers["share"] == 0.25
+    assert "25.0% of 4 rows" in finding.measured

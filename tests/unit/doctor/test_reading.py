@@ -67,6 +67,27 @@ def test_conventions_of_what_counts():
     assert view_of({"ids": IDS}).padding(None) is None
 
 
+@pytest.mark.parametrize("kind", [torch.bool, torch.long])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_mask_that_is_set_where_padding_is(kind: torch.dtype, named: bool):
+    """PyTorch's own convention, `key_padding_mask`: it is no label, and turned round it is the mask of the words."""
+    padding = (MASK == 0).to(kind)
+    batch = {"ids": IDS, "tags": TAGS, "padding_mask": padding} if named else (IDS, TAGS.clamp(min=0), padding)
+    view = view_of(batch)
+    assert torch.equal(view.labels, TAGS if named else TAGS.clamp(min=0))
+    assert torch.equal(view.padding(None), MASK == 0)
+    assert torch.equal(model_inputs(view).get("attention_mask", MASK), MASK)
+    full = view_of(view.rows([1]))
+    assert torch.equal(full.labels, view.labels[1:])
+    assert not (full.padding(0)).any()
+
+
+def test_a_mask_of_what_counts_is_no_label():
+    view = view_of((IDS, MASK, TAGS.clamp(min=0), COUNTED.bool()))
+    assert torch.equal(view.labels, TAGS.clamp(min=0))
+    assert torch.equal(view.scored(), COUNTED.bool())
+
+
 def test_fields_name_what_cannot_be_guessed():
     odd = (TAGS.clamp(min=0) + 90, IDS, MASK)
     assert torch.equal(view_of(odd, {"ids": 1, "labels": 0}).ids, IDS)
@@ -156,6 +177,27 @@ def test_a_loss_masked_by_hand_is_not_accused_of_padding():
     assert companion.doctor(tiny_tagger(), ragged(), loss=masked, labels=LABELS, only=only).healthy
     [finding] = companion.doctor(tiny_tagger(), ragged(), loss=unmasked, labels=LABELS, only=only).findings
     assert finding.numbers["labelled"] == 4
+
+
+@pytest.mark.parametrize(("ignored", "accused"), [(0, False), (-100, True)])
+def test_a_number_that_the_loss_ignores_is_not_accused_of_padding(ignored: int, accused: bool):
+    """`ignore_index=0`, with a label called <pad> in front: padding carries a number, and no loss."""
+
+    def loss(model: nn.Module, batch: Any) -> torch.Tensor:
+        ids, mask, labels = batch
+        logits = model(ids, attention_mask=mask).logits
+        return functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=ignored)
+
+    report = companion.doctor(
+        tiny_tagger(), ragged(), loss=loss, labels=("<pad>", *LABELS[1:]), only=["padding and special tokens"]
+    )
+    assert bool(report.findings) == accused
+    assert accused or "4 labels on padding are 0, which the loss ignores" in report.healthy[0].measured
+
+
+def test_tags_that_are_numbers_without_names_are_said():
+    with pytest.raises(CannotCheck, match="their names are not known"):
+        in_iob2(read_rows([(["Ann", "left"], [1, 0])]))
 
 
 def test_two_modules_in_a_closure_are_found_and_put_back():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from dataclasses import replace
@@ -108,6 +109,43 @@ def test_text_has_the_finding_its_remedy_and_its_page():
     assert "why: book/x#y" in text
     assert "✓ h: 3 of 3" in text
     assert "– not checked: u: no <b>loader</b>" in text
+
+
+def test_what_is_very_long_loses_its_middle_in_the_text_and_not_in_the_json():
+    name = "B-" + "X" * 5_000
+    long = replace(report_with("error").findings[0], measured=f"{name} is {'very ' * 900}long.")
+    report = Report(
+        findings=(long,),
+        healthy=(Healthy(probe="h", measured=name, page="book/x"),),
+        not_checked=(Unchecked(probe="u", reason=f"raised {name}\nin two lines"),),
+    )
+    lines = str(report).splitlines()
+    assert len(lines) == 6
+    assert max(map(len, lines)) < 700
+    assert "X…X" in lines[1]
+    assert lines[1].endswith("very long.")
+    told = json.loads(report.to_json())
+    assert told["findings"][0]["measured"] == long.measured
+    assert told["healthy"][0]["measured"] == name
+    short = report_with("warning")
+    assert "…" not in str(short)
+
+
+def test_help_names_the_parts():
+    names = list(inspect.signature(companion.doctor).parameters)
+    assert names[:3] == ["model", "loader", "step"]
+    assert {"accumulate", "train", "score", "only"} <= set(names)
+
+
+def test_every_public_name_says_where_it_is_taught():
+    last = "Taught in: book/engineering/a-second-opinion"
+    tables = {"PROBES": "probes/__init__.py", "RULES": "reading/rules/__init__.py"}
+    home = Path(companion.doctor.__file__).parent
+    for name in companion.doctor.__all__:
+        found = getattr(companion.doctor, name)
+        told = (home / tables[name]).read_text("utf-8") if name in tables else found.__doc__
+        assert told.rstrip().removesuffix('"""').rstrip().endswith(last), name
+    assert len(companion.doctor.__all__) == 11
 
 
 def test_what_was_not_handed_over_is_said():

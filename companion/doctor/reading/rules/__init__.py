@@ -18,4 +18,7 @@ from companion.doctor.reading.rules import (
 
 MODULES = (updates, schedules, modes, labels, scores, libraries, splits, inputs, settings, names, removed, files)
 RULES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
-"""All rules."""
+"""All rules.
+
+Taught in: book/engineering/a-second-opinion
+"""

@@ -11,10 +11,10 @@ from companion.doctor.probe import Outcome
 from companion.doctor.reading.rule import CannotCheck, Rule
 from companion.doctor.reading.script import Script
 from companion.doctor.reading.syntax import dotted, keyword, last, mentions, names_in, words_in, written
+from companion.doctor.reading.word_loops import TAGS, says_ignored, taken_by_place
 from companion.encoding.contract import IGNORE_INDEX
 
 PAGE = "book/walkthroughs/labels-meet-word-pieces"
-TAGS = ("tag", "label", "target", "ner", "gold")
 ALIGNS = frozenset(
     [
         "word_ids",
@@ -59,6 +59,17 @@ def on_their_words(script: Script) -> Outcome:
     if not split and not by_hand:
         raise CannotCheck("no labels of words are made in the text")
     joined = sorted({name for node in script.nodes for name in _joins(script, node)})
+    if joined == ["word_ids"] and (taken := taken_by_place(script)):
+        return [
+            ON_WORDS.finding(
+                script,
+                taken[0],
+                ERROR,
+                f"Labels are taken by the number of the piece (`{written(taken[0])}`) in a loop over word_ids, and "
+                "nowhere by the number of the word: every word that is cut into pieces moves all labels after it.",
+                "Take each label by its word's number, labels[word_id], on the word's first piece, and -100 elsewhere.",
+            )
+        ]
     if joined:
         return f"labels and pieces are joined by {joined[0]}"
     if by_hand:
@@ -120,7 +131,7 @@ def padding_ignored(script: Script) -> Outcome:
     """Look at what lists of labels are filled up with."""
     filled = list(filled_labels(script))
     ignored = {script.value_of(keyword(call, "ignore_index")) for call in script.calls} - {None}
-    marked = [node for node in script.nodes if _says_ignored(node)]
+    marked = [node for node in script.nodes if says_ignored(node)]
     bad = [one for one in filled if _is_class(script, one.value) and script.value_of(one.value) not in ignored]
     if not bad:
         if filled or marked:
@@ -197,7 +208,8 @@ def _filled(script: Script, node: ast.AST, labels: ast.AST, value: ast.AST, leng
     ]
     near = [labels, value, *script.origins.get(dotted(labels), ()), *getattr(home, "targets", ()), *into]
     if any(mentions(part, *TAGS) for part in near):
-        width = length.left if isinstance(length, ast.BinOp) and isinstance(length.op, ast.Sub) else None
+        less = length.right if isinstance(length, ast.BinOp) and isinstance(length.op, ast.Sub) else None
+        width = None if less is None or script.value_of(less) is not None else length.left  # n - 1: the other pieces
         yield Filled(node=node, labels=labels, value=value, width=width)
 
 
@@ -227,12 +239,6 @@ def _is_class(script: Script, value: ast.AST) -> bool:
     if isinstance(value, ast.Subscript):
         text = value.slice.value if isinstance(value.slice, ast.Constant) else None
     return text == "O"
-
-
-def _says_ignored(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant) and node.operand.value == -IGNORE_INDEX
-    )
 
 
 def is_tokenizer(script: Script, call: ast.Call) -> bool:

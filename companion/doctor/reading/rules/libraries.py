@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from companion.doctor.findings import ERROR, NOTE
-from companion.doctor.probe import Outcome
+from companion.doctor.probe import Outcome, plural
 from companion.doctor.reading.rule import CannotCheck, Rule
 from companion.doctor.reading.rules.scores import SKLEARN
 from companion.doctor.reading.script import Script
@@ -73,7 +73,7 @@ def takes(script: Script) -> Outcome:
                 )
             )
             break
-    return found or f"{len(scored)} calls of scikit-learn's metrics are given what they take"
+    return found or f"{plural(len(scored), 'call')} of scikit-learn's metrics given what it takes"
 
 
 def _lists_of_lists(script: Script) -> set[str]:
