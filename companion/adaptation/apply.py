@@ -29,6 +29,9 @@ def adapt(model: nn.Module, method: Adaptation) -> nn.Module:
 
     Taught in: book/walkthroughs/train-a-tagger
     """
+    if isinstance(method, type) or not callable(method):
+        shown = method.__name__ if isinstance(method, type) else repr(method)
+        raise ConfigError(f"the method is {shown}", remedy="give an object, such as LoRA(rank=8) or Full()")
     if any(is_added(f".{name}") for name, _ in model.named_parameters()):
         carried = adaptation_of(model)
         raise ConfigError(

@@ -17,7 +17,10 @@ class Adaptation(Protocol):
     each model it adapts has `bind(model)`, which `adapt` calls: what it returns stands for the method from then on.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called in tables and notes."""
+        ...
 
     def __call__(self, model: nn.Module) -> nn.Module:
         """Select (or wrap) and return the model to train."""

@@ -96,7 +96,36 @@ class ReadReport:
     """Decisions of the readers in words: the scheme of each file, the rule of a split."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+def check_rows(corpus: Corpus | TextCorpus, kind: type, remedy: str) -> None:
+    """Look at the first row of every split of a new corpus, so that a table or a list of tuples is named as such.
+
+    Raises:
+        DataError: a split is no sequence, or does not hold rows of this kind.
+    """
+    for name in SPLITS:
+        part = getattr(corpus, name)
+        if isinstance(part, str | bytes) or not (hasattr(part, "__len__") and hasattr(part, "__getitem__")):
+            raise DataError(f"{corpus.name}: {name} is a {type(part).__name__}, not a list of rows", remedy=remedy)
+        if not len(part):
+            continue
+        try:
+            first = part[0]
+        except KeyError:
+            first = part
+        if not isinstance(first, kind):
+            holds = f"is a {type(part).__name__}" if first is part else f"holds a {type(first).__name__}"
+            raise DataError(f"{corpus.name}: {name} {holds}, not a {kind.__name__} in every row", remedy=remedy)
+
+
+def summary(corpus: Corpus | TextCorpus) -> str:
+    """A corpus in one line: what a notebook or an error shows instead of all its rows."""
+    counts = "".join(f", {name}={len(part):,} rows" for name, part in corpus.splits.items())
+    labels = corpus.labels
+    shown = ", ".join(labels[:8]) + (f", … ({len(labels):,})" if len(labels) > 8 else "")
+    return f"{type(corpus).__name__}({corpus.name!r}{counts}, labels: {shown})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class Corpus:
     """Labelled sentences in up to three splits, with the types they use and the report of their reading.
 
@@ -121,6 +150,14 @@ class Corpus:
     """The licence of the data, when known."""
     citation: str = ""
     """Whom to cite, when known."""
+
+    def __post_init__(self) -> None:
+        check_rows(
+            self, Sentence, "Read them with Corpus.from_spans, from_conll, from_csv, from_jsonl or from_datasets."
+        )
+
+    def __repr__(self) -> str:
+        return summary(self)
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from companion.corpora.text import read_text
 from companion.errors import ConfigError, DataError
 
 DELIMITERS = (",", ";", "\t", "|")
+UNQUOTED = ", or pass quoted=False when quotation marks are words"
 
 
 def read_csv(
@@ -41,8 +42,6 @@ def read_csv(
     Taught in: book/walkthroughs/train-a-tagger
     """
     rules, tally, path = TagRules(**options), tally or Tally(), Path(path)
-    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
-        raise ConfigError(f"delimiter={delimiter!r}", remedy="Use one character, for example ';' or '\\t'.")
     text = read_text(path, encoding=encoding)
     wanted = (sentence, word, tag)
     header, delimiter = _header(text, wanted, delimiter, quoted, path)
@@ -63,8 +62,8 @@ def named_rows(
 
     Taught in: book/reference/helpdesk
     """
-    header, delimiter = _header(text, wanted, delimiter, quoted, path, "text= and label=")
-    records = _records(text, delimiter, quoted, path)
+    header, delimiter = _header(text, wanted, delimiter, quoted, path, "text= and label=", "")
+    records = _records(text, delimiter, quoted, path, otherwise="")
     next(records)
     for line, row in records:
         _check_width(row, len(header), path, line)
@@ -72,7 +71,7 @@ def named_rows(
 
 
 def _records(
-    text: str, delimiter: str, quoted: bool, path: Path, tally: Tally | None = None
+    text: str, delimiter: str, quoted: bool, path: Path, tally: Tally | None = None, otherwise: str = UNQUOTED
 ) -> Iterator[tuple[int, list[str]]]:
     """The rows that hold anything, with the line on which each begins."""
     quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
@@ -88,7 +87,7 @@ def _records(
                 f"not a CSV row: {error}",
                 file=path,
                 line=line,
-                remedy="Close the quotation mark, or pass quoted=False when quotation marks are words.",
+                remedy=f"Close the quotation mark{otherwise}.",
             ) from None
         if any(row):
             yield line, row
@@ -103,10 +102,13 @@ def _header(
     quoted: bool,
     path: Path,
     options: str = "sentence=, word= and tag=",
+    otherwise: str = UNQUOTED,
 ) -> tuple[list[str], str]:
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
+        raise ConfigError(f"delimiter={delimiter!r}", remedy="Use one character, for example ';' or '\\t'.")
     best: tuple[list[str], str] = ([], delimiter or ",")
     for candidate in DELIMITERS if delimiter is None else (delimiter,):
-        _, header = next(_records(text, candidate, quoted, path), (0, []))
+        _, header = next(_records(text, candidate, quoted, path, otherwise=otherwise), (0, []))
         header = [name.strip() for name in header]
         if set(wanted) <= set(header):
             for name in wanted:
@@ -115,7 +117,7 @@ def _header(
             return header, candidate
         best = max(best, (header, candidate), key=lambda pair: len(pair[0]))
     if not best[0]:
-        raise DataError("the file is empty", file=path, remedy="It needs a header row and one row per word.")
+        raise DataError("the file is empty", file=path, remedy="It needs a header row, and rows below it.")
     missing = [name for name in wanted if name not in best[0]]
     raise DataError(
         f"no column {', '.join(map(repr, missing))}; the header has {', '.join(map(repr, best[0]))}",

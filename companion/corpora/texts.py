@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from companion.corpora.jsonl import records_of
-from companion.corpora.records import SPLITS
+from companion.corpora.records import SPLITS, check_rows, summary
 from companion.corpora.split import positions_by_rule
 from companion.corpora.tables import named_rows
 from companion.corpora.tally import Tally
@@ -54,12 +54,10 @@ class Text:
     def __post_init__(self) -> None:
         for name, value in (("text", self.text), ("label", self.label)):
             if not isinstance(value, str) or not value.strip():
-                raise DataError(
-                    f"{self.source or 'a text'}: the {name} is {value!r}", remedy="Give a text and a label for each."
-                )
+                raise DataError(f"{self.source or 'a text'}: the {name} is {value!r}", remedy=_remedy(name, value))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class TextCorpus:
     """Labelled texts in up to three splits.
 
@@ -80,6 +78,12 @@ class TextCorpus:
     """The licence of the data, when known."""
     citation: str = ""
     """Whom to cite, when known."""
+
+    def __post_init__(self) -> None:
+        check_rows(self, Text, "Make the rows with [companion.Text(text=…, label=…), …].")
+
+    def __repr__(self) -> str:
+        return summary(self)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -148,16 +152,23 @@ class TextCorpus:
     ) -> TextCorpus:
         """Read CSV files with one text per row and named columns; a lone file is split by rule, or kept whole.
 
-        `about` may give `name`, `licence` and `citation`; further columns become facts of the text.
+        `about` may give `name`, `licence` and `citation`; further columns become facts of the text. Spaces around a
+        label are left out, and counted in the notes.
 
         Raises:
             DataError: with file and line, for a missing column, a ragged row, an empty text or label.
+            ConfigError: a delimiter of more than one character, or one column for both.
         """
 
-        def read(path: Path) -> Iterator[Text]:
+        if text == label:
+            raise ConfigError(f"text and label are the same column {text!r}", remedy="Name two.")
+
+        def read(path: Path, spaced: list[str]) -> Iterator[Text]:
             content = read_text(path, encoding=encoding)
             for line, row in named_rows(content, (text, label), delimiter=delimiter, path=path):
-                yield _text(row, text, label, path, line)
+                if (row[text], row[label].strip()) == (text, label):
+                    raise DataError("the header stands here again", file=path, line=line, remedy="Remove this line.")
+                yield _text(row, text, label, path, line, spaced)
 
         return _corpus(read, train, dev, test, split, about)
 
@@ -176,17 +187,18 @@ class TextCorpus:
     ) -> TextCorpus:
         """Read JSONL files with one object per line; a lone file is split by rule, or kept whole.
 
-        A label is text, a number, or a list of labels, which are joined by `|`.
+        A label is text, a number, or a list of labels, which are joined by `|`. Spaces around a label are left out,
+        and counted in the notes.
 
         Raises:
             DataError: with file and line, for bad JSON, a missing key, an empty text or label.
         """
 
-        def read(path: Path) -> Iterator[Text]:
+        def read(path: Path, spaced: list[str]) -> Iterator[Text]:
             for line, record in records_of(read_text(path, encoding=encoding), path, Tally()):
                 if not isinstance(record, dict):
                     raise DataError("not a JSON object", file=path, line=line, remedy='Write {"text": …, "label": …}.')
-                yield _text(record, text, label, path, line)
+                yield _text(record, text, label, path, line, spaced)
 
         return _corpus(read, train, dev, test, split, about)
 
@@ -214,7 +226,14 @@ def texts_of(corpus: Corpus, field: str) -> TextCorpus:
     return TextCorpus(name=f"{corpus.name}-{field}", **parts, licence=corpus.licence, citation=corpus.citation)
 
 
-def _text(row: Mapping[str, object], text: str, label: str, path: Path, line: int) -> Text:
+def _remedy(name: str, value: object) -> str:
+    if name == "label" and isinstance(value, int | float):
+        return f"A label is text: write {str(value)!r}."
+    return "Give a text and a label for each."
+
+
+def _text(row: Mapping[str, object], text: str, label: str, path: Path, line: int, spaced: list[str]) -> Text:
+    """The text of a row; where its label had spaces at its ends, which make no other label, `spaced` gets the place."""
     for name in (text, label):
         if name not in row:
             raise DataError(
@@ -230,7 +249,10 @@ def _text(row: Mapping[str, object], text: str, label: str, path: Path, line: in
             raise DataError(
                 f"the {column} is {row[column]!r}", file=path, line=line, remedy="Give a text and a label for each."
             )
-    return Text(text=said, label=given, source=f"{path.name}:{line}", meta=facts)  # type: ignore[arg-type]
+    place, bare = f"{path.name}:{line}", given.strip()  # type: ignore[union-attr]
+    if bare != given:
+        spaced.append(place)
+    return Text(text=said, label=bare, source=place, meta=facts)  # type: ignore[arg-type]
 
 
 def _label(value: object) -> object:
@@ -245,7 +267,8 @@ def _corpus(read, train, dev, test, split: bool, about: Mapping[str, str]) -> Te
     if unknown:
         raise ConfigError(f"unknown option {min(unknown)!r}", remedy="Give name, licence or citation.")
     given = {part: Path(path) for part, path in zip(SPLITS, (train, dev, test), strict=True) if path is not None}
-    parts: dict[str, Sequence[Text]] = {part: tuple(_filled(read(path), path)) for part, path in given.items()}
+    spaced: list[str] = []
+    parts: dict[str, Sequence[Text]] = {part: tuple(_filled(read(path, spaced), path)) for part, path in given.items()}
     notes: tuple[str, ...] = ()
     if list(parts) == ["train"] and split:
         whole = parts["train"]
@@ -254,6 +277,8 @@ def _corpus(read, train, dev, test, split: bool, about: Mapping[str, str]) -> Te
         except DataError as error:
             raise DataError(error.problem, remedy=error.remedy, file=given["train"]) from None
         parts = {name: tuple(whole[place] for place in places) for name, places in positions.items()}
+    if spaced:
+        notes = (*notes, f"left out: spaces at the ends of {len(spaced):,} labels (first: {', '.join(spaced[:3])})")
     return TextCorpus(**{"name": given["train"].stem, **about}, **parts, notes=notes)
 
 

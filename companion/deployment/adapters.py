@@ -46,6 +46,8 @@ class AdapterSet:
         """
         if name in self._predictors:
             raise ConfigError(f"there is an adapter called {name!r} already", remedy="give it another name")
+        if not Path(folder).is_dir():
+            raise ModelError("there is no such folder", file=folder, remedy="check the path")
         if adapter_of(Path(folder)) is None:
             raise ModelError(
                 "holds no adapter", file=folder, remedy="export one: run.export(folder, adapter_only=True)"

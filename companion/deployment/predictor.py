@@ -71,6 +71,7 @@ class Predictor:
         Raises:
             DataError: an item is not a string.
         """
+        _check_list(texts)
         for number, text in enumerate(texts, start=1):
             if not isinstance(text, str):
                 raise DataError(f"text {number} is a {type(text).__name__}", remedy="give strings")
@@ -119,8 +120,15 @@ class TextPredictor:
         Raises:
             DataError: an item is not a string.
         """
+        _check_list(texts)
         with self._autocast():
             return self.task.predict(self.model, texts)
+
+
+def _check_list(texts: Sequence[str]) -> None:
+    # A text is a sequence of texts too: each of its letters would get an answer.
+    if isinstance(texts, str):
+        raise DataError("the texts are one string", remedy="give a list of strings, or ask predict(text)")
 
 
 class Answerer:

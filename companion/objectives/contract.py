@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Batch = Mapping[str, Mapping[str, "Tensor"]]
-"""`{part: {name: tensor}}`; the first dimension of every tensor is the row."""
+"""`{part: {name: tensor}}`; the first dimension of every tensor is the row. A plain iterable's `{name: tensor}` is the
+part "labelled"."""
 
 
 class Objective(Protocol):
@@ -24,8 +25,10 @@ class Objective(Protocol):
     `row_additive = False` says that the loss is no sum over rows, and the loop then refuses to split an update.
     """
 
-    weights: Mapping[str, float]
-    """The weight of each term in the sum that is minimised."""
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """The weight of each term in the sum that is minimised."""
+        ...
 
     def counts(self, batch: Batch) -> Mapping[str, float]:
         """What each term is divided by: the number (or the weight) of the labels in this piece."""

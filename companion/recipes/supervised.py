@@ -11,6 +11,7 @@ import torch
 
 from companion.adaptation.apply import adapt
 from companion.adaptation.methods import Full
+from companion.corpora.records import Corpus
 from companion.corpora.texts import TextCorpus
 from companion.errors import ConfigError, DataError
 from companion.models.encoder import OFFLINE, load_encoder
@@ -25,7 +26,6 @@ from companion.training.parallel import Processes
 
 if TYPE_CHECKING:
     from companion.adaptation.contract import Adaptation
-    from companion.corpora.records import Corpus
     from companion.evaluation.classification import ClassificationReport
     from companion.evaluation.regression import RegressionReport
     from companion.evaluation.report import EntityReport
@@ -134,6 +134,12 @@ def fine_tune(
 
         origin = origin or {"corpus": corpus}
         corpus = load_corpus(corpus)
+    if not isinstance(corpus, Corpus | TextCorpus):
+        raise DataError(
+            f"the corpus is a {type(corpus).__name__}",
+            remedy="make one: companion.TextCorpus(name=…, train=[companion.Text(text=…, label=…), …], dev=…), or "
+            "TextCorpus.from_csv, Corpus.from_spans, Corpus.from_datasets and so on",
+        )
     task = make_task(corpus, load_encoder(model), task_options)
     evaluator = task.evaluator(corpus.dev) if len(corpus.dev) else None
     run = train(

@@ -41,6 +41,25 @@ def label_set(labels: Sequence[str], kind: str) -> tuple[str, ...]:
     return tuple(labels)
 
 
+def check_class_weights(class_weights: Sequence[float] | None, labels: Sequence[str]) -> None:
+    """Refuse weights that are no numbers in the order of the labels.
+
+    Raises:
+        ConfigError: a dictionary or a word, or not one weight per label.
+    """
+    if class_weights is None:
+        return
+    order = f"in the order of the labels: {', '.join(labels[:8])}{', …' if len(labels) > 8 else ''}"
+    if isinstance(class_weights, str | Mapping):
+        raise ConfigError(
+            f"class_weights is {class_weights!r}", remedy=f"give a list with one number per label, {order}"
+        )
+    if len(class_weights) != len(labels):
+        raise ConfigError(
+            f"{len(class_weights)} class_weights for {len(labels)} labels", remedy=f"give one weight per label, {order}"
+        )
+
+
 def objective_of(
     kind: str, class_weights: Sequence[float] | None, label_smoothing: float
 ) -> TokenCrossEntropy | MultiLabelCrossEntropy | SquaredError:

@@ -13,7 +13,7 @@ from companion.encoding.pieces import special_tokens, whole_characters
 from companion.encoding.source import TextBatches
 from companion.errors import ConfigError, DataError
 from companion.models.origin import remember_exporter
-from companion.tasks.targets import PROBLEMS, label_set, objective_of, target_of
+from companion.tasks.targets import PROBLEMS, check_class_weights, label_set, objective_of, target_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -82,10 +82,7 @@ class TextTask:
         if pooling not in POOLINGS:
             raise ConfigError(f"pooling is {pooling!r}", remedy='choose "mean" or "cls"')
         labels = label_set(labels, kind)
-        if class_weights is not None and len(class_weights) != len(labels):
-            raise ConfigError(
-                f"{len(class_weights)} class_weights for {len(labels)} labels", remedy="give one weight per label"
-            )
+        check_class_weights(class_weights, labels)
         length = min(encoder.max_length, LONGEST) if max_length is None else max_length
         if isinstance(length, bool) or not isinstance(length, int) or not 3 <= length <= encoder.max_length:
             raise ConfigError(

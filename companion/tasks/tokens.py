@@ -13,6 +13,7 @@ from companion.encoding.source import TokenBatches
 from companion.errors import ConfigError
 from companion.models.origin import remember_exporter
 from companion.objectives.supervised import TokenCrossEntropy
+from companion.tasks.targets import check_class_weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -67,10 +68,7 @@ class TokenTask:
                 f"the labels are {list(labels)[:6]}",
                 remedy='give different labels with "O" first, such as corpus.labels',
             )
-        if class_weights is not None and len(class_weights) != len(labels):
-            raise ConfigError(
-                f"{len(class_weights)} class_weights for {len(labels)} labels", remedy="give one weight per label"
-            )
+        check_class_weights(class_weights, labels)
         for name, value in (("max_length", max_length), ("overlap", overlap)):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
                 raise ConfigError(f"{name} is {value!r}", remedy="give a whole number of word pieces")

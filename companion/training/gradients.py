@@ -71,7 +71,7 @@ def accumulate_gradient(
     # Each pass of a sharded model is a meeting of all processes: nobody may leave one out, or break off alone.
     sharded = is_sharded(named)
     counts = [
-        {} if isinstance(batch, Padding) else _terms(objective.counts(batch), objective.weights, "counts")
+        {} if isinstance(batch, Padding) else _terms(_counts(objective, batch), objective.weights, "counts")
         for batch in batches
     ]
     totals = _sum_by_name(counts, objective.weights, processes, device)
@@ -144,6 +144,16 @@ def check_finite(gradient: Gradient, norm: float, window: Mapping[str, list[int]
             remedy="look at these rows; the same call would stop here again. Corrected rows, a lower learning rate or "
             "fp32 make another run, in another folder, which may begin with the weights of the last checkpoint",
         )
+
+
+def _counts(objective: Objective, batch: Batch) -> Mapping[str, float]:
+    """What the objective counts; one that looks for its tensors where the parts are is told where they are."""
+    try:
+        return objective.counts(batch)
+    except KeyError as error:
+        there = "; ".join(f"{part!r}: {', '.join(map(repr, group))}" for part, group in batch.items())
+        error.add_note(f"(a batch is {{part: {{name: tensor}}}}, and this one holds {there})")
+        raise
 
 
 def _terms(values: Mapping[str, Any], weights: Mapping[str, float], giver: str) -> Mapping[str, Any]:

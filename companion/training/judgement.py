@@ -12,11 +12,11 @@ import torch
 from companion.errors import ConfigError
 from companion.randomness import torch_stream
 from companion.training.agreement import StopAsked
+from companion.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from companion.training.config import TrainConfig
     from companion.training.state import State
 
 Evaluator = Callable[["nn.Module"], "Mapping[str, float] | float"]
@@ -29,8 +29,10 @@ def check_evaluation(evaluate: Evaluator | None, config: TrainConfig) -> None:
     """Refuse before the first update what an evaluation would stumble over later.
 
     Raises:
-        ConfigError: settings of an evaluation without one, or a named metric of unknown direction.
+        ConfigError: no configuration, settings of an evaluation without one, or a named metric of unknown direction.
     """
+    if not isinstance(config, TrainConfig):
+        raise ConfigError(f"the config is a {type(config).__name__}", remedy="give companion.TrainConfig(epochs=…, …)")
     if evaluate is None:
         for name in ("evaluate_every", "metric", "greater_is_better", "patience"):
             if getattr(config, name) is not None:

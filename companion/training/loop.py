@@ -45,7 +45,7 @@ MOST_OVERFLOWS = 40
 def train(
     model: nn.Module,
     batches: BatchSource | Iterable[Mapping[str, Any]],
-    objective: Objective,
+    objective: Objective | Callable[[nn.Module, Mapping[str, Any]], torch.Tensor],
     config: TrainConfig | None = None,
     *,
     evaluate: Evaluator | None = None,
@@ -55,11 +55,12 @@ def train(
 ) -> Run:
     """Train a model and return the run, with the best weights where there is an evaluation.
 
-    `model` is any `nn.Module`, `batches` a `BatchSource` or any sized iterable of tensor dictionaries, `objective` any
-    object with `weights`, `counts` and `__call__`. With `run_dir`, the run is checkpointed there, and the same call
-    resumes it: with the same versions and threads on the same kind of machine, the result is bit for bit that of a run
-    that was never stopped (a GPU needs deterministic kernels for that). `log(step, values)` receives every
-    update and evaluation; `say` receives the few lines meant for people.
+    `model` is any `nn.Module`, `batches` a `BatchSource` or any sized iterable of tensor dictionaries. `objective` is a
+    function `(model, batch) -> loss`, summed over the batch's rows, or any object with `weights`, `counts` and
+    `__call__`, which is given the batch by its parts, `{"labelled": {name: tensor}}`. With `run_dir`, the run is
+    checkpointed there, and the same call resumes it: with the same versions and threads on the same kind of machine,
+    the result is bit for bit that of a run that was never stopped (a GPU needs deterministic kernels for that).
+    `log(step, values)` receives every update and evaluation; `say` receives the few lines meant for people.
 
     With `run_dir`, SIGTERM, SIGHUP and the first Ctrl-C (or the stop button of a notebook) stop the run where nothing
     is half done: the last complete update is saved, and the process ends with exit code 143, 129 or 130. Where memory

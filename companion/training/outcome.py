@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,15 +22,15 @@ class Run:
     Taught in: book/walkthroughs/train-a-tagger
     """
 
-    model: nn.Module
+    model: nn.Module = field(repr=False)
     """The trained model in evaluation mode: best weights where there was an evaluation, else the last ones."""
     config: TrainConfig
     """The configuration with nothing left open."""
     reasons: dict[str, str]
     """Why each value that was left open became what it is."""
-    history: list[dict[str, float]]
+    history: list[dict[str, float]] = field(repr=False)
     """One row per update: step, epoch, loss, learning rate, gradient norm, and each term of the objective."""
-    evaluations: list[dict[str, float]]
+    evaluations: list[dict[str, float]] = field(repr=False)
     """One row per evaluation: step and the evaluator's numbers."""
     steps: int
     """How many updates were made."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from companion.adaptation.apply import adaptation_of
-from companion.errors import DataError, ObjectiveError
+from companion.errors import ConfigError, DataError, ObjectiveError
+from companion.objectives.function import SummedLoss
 from companion.training.checkpoint import Checkpoints
 from companion.training.forward import open_forward
 from companion.training.optimizer import Named, build_optimizer, trained_parameters
@@ -23,7 +27,6 @@ from companion.training.signals import Watch
 from companion.training.state import contract_of
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
     from companion.adaptation.contract import Adaptation
@@ -93,7 +96,12 @@ def prepare(
     run_dir: str | Path | None,
 ) -> Parts:
     """Settle every open choice and build what the run is made of; with a run folder, look for its newest checkpoint."""
-    _check_terms(objective)
+    if not isinstance(model, torch.nn.Module):
+        raise ConfigError(
+            f"the model is a {type(model).__name__}, not an nn.Module",
+            remedy="make one, such as task.model(), or give the name to load_encoder and the encoder to a task",
+        )
+    objective = _as_objective(objective)
     settings = resolve(config, model)
     processes = Processes.join(settings.device)
     store, found, problems = open_store(run_dir, batches, processes)
@@ -171,15 +179,36 @@ def _remembers(model: nn.Module, objective: Objective) -> bool:
     return hasattr(objective, "state_dict") or any(tensor.is_floating_point() for tensor in kept)
 
 
-def _check_terms(objective: Objective) -> None:
+def _reads_model_and_batch(thing: Any) -> bool:
+    """Whether this is a function of a model and a batch; torch's own losses are functions of logits and labels."""
+    own = str(getattr(thing, "__module__", None)).split(".")[0] == "torch" or isinstance(thing, torch.nn.Module)
+    if own or not callable(thing):
+        return False
+    try:
+        signature(thing).bind(None, None)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _as_objective(objective: Any) -> Objective:
+    """The objective itself, if it is one, or that of a function that gives a summed loss."""
+    if isinstance(objective, type):
+        raise ObjectiveError(
+            f"the objective is the class {objective.__name__}", remedy=f"make one of it: {objective.__name__}(...)"
+        )
     weights = getattr(objective, "weights", None)
+    if weights is None and not hasattr(objective, "counts") and _reads_model_and_batch(objective):
+        return SummedLoss(objective)
     if not callable(getattr(objective, "counts", None)) or not isinstance(weights, Mapping):
         raise ObjectiveError(
             f"{type(objective).__name__} has no weights or no counts, so its loss cannot be averaged exactly",
-            remedy="give an object with weights, counts and __call__, such as TokenCrossEntropy()",
+            remedy="give an object with weights, counts and __call__, such as TokenCrossEntropy(), or a function "
+            "(model, batch) -> loss summed over the rows",
         )
     taken = {"step", "epoch", "loss", "learning_rate", "gradient_norm"} & set(weights)
     if taken:
         raise ObjectiveError(
             f"a term is called {sorted(taken)[0]!r}, which the history calls something else", remedy="rename the term"
         )
+    return objective

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 RATES = ((5e5, 1e-3), (2.27e7, 2e-4), (1.1e8, 3e-5), (3.4e8, 1.5e-5))
 SMALL_SHARE = 0.02
 SMALL_SHARE_RATE = 1e-3
+# A rate this many times the usual one, for a model of this many parameters, is a typing error (2 for 2e-5).
+SUSPICIOUS, LARGE = 100, 1e6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +64,8 @@ def resolve(config: TrainConfig, model: nn.Module, *, started_with: str | None =
     learning_rate = config.learning_rate
     if learning_rate is None:
         learning_rate, reasons["learning_rate"] = suggest_learning_rate(model)
+    elif suspicion := _suspicion(learning_rate, model):
+        reasons["learning_rate"] = suspicion
     if config.layer_decay != 1.0:
         trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
         reasons["layer_decay"] = describe_decay(trained, learning_rate, config.layer_decay)
@@ -124,6 +128,15 @@ def suggest_learning_rate(model: nn.Module) -> tuple[float, str]:
             rate = math.exp(math.log(high) + position * math.log(low / high))
     digits = 1 - math.floor(math.log10(rate))
     return round(rate, digits), f"{total / 1e6:.3g} M parameters, {trainable / total:.0%} trained"
+
+
+def _suspicion(learning_rate: float, model: nn.Module) -> str:
+    parameters = list(model.parameters())
+    if sum(parameter.numel() for parameter in parameters) < LARGE or not any(one.requires_grad for one in parameters):
+        return ""
+    usual, _ = suggest_learning_rate(model)
+    times = learning_rate / usual
+    return f"{times:,.0f} times the usual {usual:g}; a typing error?" if times > SUSPICIOUS else ""
 
 
 def _find_device() -> tuple[str, str]:

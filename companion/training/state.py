@@ -118,7 +118,13 @@ def contract_of(
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """The fields in which two documents differ, as `field: before → now`."""
     names = sorted(before.keys() | now.keys())
-    return [f"{name}: {before.get(name)} → {now.get(name)}" for name in names if before.get(name) != now.get(name)]
+    changed = (name for name in names if before.get(name) != now.get(name))
+    # Of a digest the beginning is enough to tell it from another.
+    return [f"{name}: {_brief(before.get(name))} → {_brief(now.get(name))}" for name in changed]
+
+
+def _brief(value: Any) -> str:
+    return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{52}\b", r"\1", str(value))
 
 
 def contract_changes(before: dict[str, Any], now: dict[str, Any]) -> tuple[list[str], list[str]]:

@@ -110,3 +110,9 @@ def test_the_table_of_a_model_with_parameters_of_its_own_adds_up():
     model.register_parameter("shift", torch.nn.Parameter(torch.zeros(7)))
     *parts, total = [line.split() for line in trainable_table(model).splitlines()[1:]]
     assert sum(int(part[2]) for part in parts) == int(total[2]) == 9 + 4 + 7
+
+
+def test_a_class_or_a_word_is_no_method():
+    for wrong, shown in ((HeadOnly, "HeadOnly"), ("lora", "'lora'")):
+        with pytest.raises(ConfigError, match=f"the method is {shown}"):
+            adapt(tiny_tagger(), wrong)

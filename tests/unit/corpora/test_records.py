@@ -66,3 +66,10 @@ def test_public_names_are_found_where_the_package_says() -> None:
         assert getattr(companion.corpora, name).__name__ == name
     with pytest.raises(AttributeError, match="nothing_like_it"):
         companion.corpora.nothing_like_it  # noqa: B018
+
+
+def test_a_corpus_is_shown_in_one_line_and_refuses_other_rows() -> None:
+    corpus = Corpus(name="mine", train=[SENTENCE], types=("PER",))
+    assert repr(corpus) == "Corpus('mine', train=1 rows, labels: O, B-PER, I-PER)"
+    with pytest.raises(DataError, match="mine: dev holds a tuple, not a Sentence in every row"):
+        Corpus(name="mine", train=[SENTENCE], dev=[(("Ada",), ("O",))])  # type: ignore[list-item]

@@ -118,3 +118,61 @@ def test_a_label_can_be_left_out() -> None:
     assert "left out: out_of_scope" in inside.describe()
     with pytest.raises(DataError, match="no text is labelled"):
         helpdesk.without("nonsense")
+
+
+def test_spaces_around_a_label_make_no_other_label_and_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text;label\nx;good\ny;good \nz; bad\n")
+    corpus = TextCorpus.from_csv(tmp_path / "a.csv", split=False)
+    assert corpus.labels == ("bad", "good")
+    assert corpus.notes == ("left out: spaces at the ends of 2 labels (first: a.csv:3, a.csv:4)",)
+    (tmp_path / "a.jsonl").write_text('{"text": "x", "label": "good "}\n{"text": "y", "label": 3}\n')
+    corpus = TextCorpus.from_jsonl(tmp_path / "a.jsonl", split=False)
+    assert corpus.labels == ("3", "good") and len(corpus.notes) == 1
+
+
+def test_a_header_that_comes_back_and_unusable_options_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\nx,good\ntext,label\ny,bad\n")
+    with pytest.raises(DataError, match=r"a\.csv:3: the header stands here again"):
+        TextCorpus.from_csv(path)
+    with pytest.raises(ConfigError, match="delimiter=';;'"):
+        TextCorpus.from_csv(path, delimiter=";;")
+    with pytest.raises(ConfigError, match="same column 'text'"):
+        TextCorpus.from_csv(path, label="text")
+    path.write_text('text,label\n"x,good\n')
+    with pytest.raises(DataError) as caught:
+        TextCorpus.from_csv(path)
+    assert caught.value.remedy == "Close the quotation mark."
+
+
+def test_rows_that_are_no_texts_are_named() -> None:
+    class Table:
+        """What a data frame looks like: it has a length, and gives columns by name."""
+
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, name: str) -> object:
+            raise KeyError(name)
+
+    for rows, what in (
+        ([("x", "good")], "holds a tuple"),
+        ([{"text": "x"}], "holds a dict"),
+        (Table(), "is a Table"),
+        ("a.csv", "is a str"),
+        ((row for row in ()), "is a generator"),
+    ):
+        with pytest.raises(DataError, match=f"mine: train {what}") as caught:
+            TextCorpus(name="mine", train=rows)  # type: ignore[arg-type]
+        assert "companion.Text(text=" in caught.value.remedy
+    with pytest.raises(DataError) as number:
+        Text(text="x", label=3)  # type: ignore[arg-type]
+    assert number.value.remedy == "A label is text: write '3'."
+
+
+def test_a_corpus_is_shown_in_one_line() -> None:
+    rows = [Text(text=str(number), label=f"l{number:02}") for number in range(12)]
+    shown = repr(TextCorpus(name="mine", train=rows, dev=rows[:2]))
+    assert (
+        shown == "TextCorpus('mine', train=12 rows, dev=2 rows, labels: l00, l01, l02, l03, l04, l05, l06, l07, … (12))"
+    )

@@ -89,6 +89,8 @@ def test_what_is_no_adapter_of_this_body_is_refused(made, tmp_path):
     with pytest.raises(ConfigError, match="no adapter is called 'mood'") as caught:
         together.predict("mood", "text")
     assert "people" in caught.value.remedy
+    with pytest.raises(ModelError, match="there is no such folder"):
+        together.add("mood", folders["mood"].with_name("elsewhere"))
     with pytest.raises(ModelError, match="holds no adapter"):
         together.add("body", body)
     other = AdapterSet(str(make_model_folder("unigram", tmp_path / "other")))

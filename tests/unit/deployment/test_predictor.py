@@ -10,6 +10,7 @@ import torch
 import companion
 from companion.corpora.records import Sentence
 from companion.corpora.schemes import entities
+from companion.deployment.predictor import Predictor, TextPredictor
 from companion.errors import ConfigError, DataError, ModelError
 from companion.training.resolve import autocast_for
 from tests.tokenizers import KINDS, make_model_folder
@@ -129,3 +130,9 @@ def test_wrong_input_is_refused(folders: dict[str, Path], tmp_path: Path) -> Non
         companion.load(folders["wordpiece"]).predict_many(["fine", 3])  # type: ignore[list-item]
     with pytest.raises(ModelError, match="no such folder"):
         companion.load(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("kind", [Predictor, TextPredictor])
+def test_one_string_is_no_list_of_texts(kind):
+    with pytest.raises(DataError, match="the texts are one string"):
+        kind.predict_many(object.__new__(kind), "Ada left.")

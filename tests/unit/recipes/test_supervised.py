@@ -200,3 +200,9 @@ def test_the_catalog_says_what_a_card_needs() -> None:
         assert bool(entry.hub_name) <= bool(entry.files), entry.name
         looked_at += 1
     assert looked_at > 10
+
+
+def test_what_is_no_corpus_is_named() -> None:
+    with pytest.raises(DataError, match="the corpus is a list") as caught:
+        companion.fine_tune([("a text", "a label")], CONFIG)  # type: ignore[arg-type]
+    assert "TextCorpus" in caught.value.remedy

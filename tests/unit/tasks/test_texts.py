@@ -130,6 +130,10 @@ def test_what_cannot_be_a_task_is_refused(encoder) -> None:
             TextTask(**{"labels": LABELS, "encoder": encoder, **wrong})
     with pytest.raises(ConfigError, match="one weight per label"):
         TextTask(LABELS, encoder, class_weights=[1.0])
+    for weights in ("balanced", dict.fromkeys(LABELS, 1.0)):
+        with pytest.raises(ConfigError, match="class_weights is") as caught:
+            TextTask(LABELS, encoder, class_weights=weights)  # type: ignore[arg-type]
+        assert LABELS[0] in caught.value.remedy
     task = TextTask(LABELS, encoder)
     with pytest.raises(DataError, match=r"made:1.*'nowhere'"):
         task.batches([Text(text="a", label="nowhere", source="made:1")])

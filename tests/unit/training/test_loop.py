@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from companion.encoding.source import TokenBatches
-from companion.errors import DataError, ExportError, NonFiniteError, ObjectiveError
+from companion.errors import ConfigError, DataError, ExportError, NonFiniteError, ObjectiveError
 from companion.objectives import TokenCrossEntropy
 from companion.training import TrainConfig, train
 from companion.training import resolve as resolve_module
@@ -322,7 +322,7 @@ def test_labels_outside_the_classes_name_the_rows():
 
 
 def test_things_that_are_no_objective_are_refused_at_the_start():
-    for thing in (torch.nn.functional.cross_entropy, nn.CrossEntropyLoss(), None):
+    for thing in (torch.nn.functional.cross_entropy, nn.CrossEntropyLoss(), None, lambda loss: loss):
         with pytest.raises(ObjectiveError, match="has no weights or no counts"):
             train(tiny_tagger(), tiny_batches(4), thing, say=quiet)
     with pytest.raises(ObjectiveError, match="a term is called 'loss'"):
@@ -422,3 +422,51 @@ def test_what_was_left_open_is_said_and_nothing_else() -> None:
         config = TrainConfig(max_updates=1, **settings)
         train(tiny_tagger(), tiny_batches(4), TokenCrossEntropy(), config, say=said.append)
         assert len(said) == expected and all(line.strip() for line in said)
+
+
+class Squares:
+    """A squared error with its count, in the contract's own form."""
+
+    weights = MappingProxyType({"supervised": 1.0})
+
+    def counts(self, batch):
+        return {"supervised": len(batch["labelled"]["x"])}
+
+    def __call__(self, model, batch):
+        return {"supervised": squares(model, batch["labelled"])}
+
+
+def squares(model, batch):
+    return (model(batch["x"]) - batch["y"]).square().sum()
+
+
+def test_a_function_that_returns_a_summed_loss_is_an_objective():
+    batches = [{"x": torch.full((rows, 2), float(rows)), "y": torch.ones(rows, 1)} for rows in (1, 2, 5)]
+
+    def trained(objective):
+        torch.manual_seed(0)
+        return go(nn.Linear(2, 1), batches, objective, accumulate=3)
+
+    assert trained(squares).history == trained(Squares()).history
+
+
+def test_what_is_no_model_no_objective_and_no_configuration_is_named():
+    batches = [{"x": torch.ones(1, 2), "y": torch.ones(1, 1)}]
+    with pytest.raises(ConfigError, match="the model is a str, not an nn.Module"):
+        go("bert", batches, squares)
+    with pytest.raises(ObjectiveError, match="the objective is the class Squares"):
+        go(nn.Linear(2, 1), batches, Squares)
+    with pytest.raises(ObjectiveError, match="MSELoss has no weights"):
+        go(nn.Linear(2, 1), batches, nn.MSELoss())
+    with pytest.raises(ConfigError, match="the config is a dict"):
+        train(nn.Linear(2, 1), batches, squares, {"epochs": 1})
+    wrong = Squares()
+    wrong.counts = lambda batch: {"supervised": len(batch["x"])}
+    with pytest.raises(KeyError) as caught:
+        go(nn.Linear(2, 1), batches, wrong)
+    assert caught.value.__notes__ == ["(a batch is {part: {name: tensor}}, and this one holds 'labelled': 'x', 'y')"]
+
+
+def test_a_run_is_shown_without_its_weights_and_history():
+    shown = repr(go(nn.Linear(2, 1), [{"x": torch.ones(1, 2), "y": torch.ones(1, 1)}], squares))
+    assert "steps=2" in shown and "Linear" not in shown and "gradient_norm" not in shown

@@ -109,3 +109,13 @@ def test_bf16_is_chosen_only_where_the_processor_computes_in_it(monkeypatch, nat
 def test_the_processor_is_asked_itself():
     assert resolve_module._computes_bf16(torch.device("cpu")) is bool(BF16_HERE)
     assert resolve_module._computes_bf16(torch.device("mps")) is False
+
+
+def test_a_learning_rate_that_is_a_typing_error_is_pointed_at():
+    large, small = torch.nn.Linear(1100, 1000), torch.nn.Linear(3, 3)
+    given = TrainConfig(learning_rate=2.0, device="cpu", precision="fp32")
+    assert "times the usual" in resolve(given, large).reasons["learning_rate"]
+    assert resolve(given, small).reasons == {}
+    usual = TrainConfig(learning_rate=1e-2, device="cpu", precision="fp32")
+    assert resolve(usual, large).reasons == {}
+    assert resolve(given, large.requires_grad_(False)).reasons == {}
