@@ -17,7 +17,8 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Unpack
 
-from companion.corpora.labels import LabelledRow, TagOptions, TagRules, settle
+from companion.corpora.labels import LabelledRow, TagRules, settle
+from companion.corpora.options import TagOptions
 from companion.corpora.records import Sentence
 from companion.corpora.schemes import convert, scheme_name
 from companion.corpora.tally import Tally

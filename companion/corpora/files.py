@@ -12,7 +12,7 @@ from typing import Any, Literal, Unpack
 
 from companion.corpora.conll import read_conll
 from companion.corpora.jsonl import read_jsonl, read_records
-from companion.corpora.labels import TagOptions
+from companion.corpora.options import TagOptions
 from companion.corpora.records import SPLITS, Corpus, Sentence
 from companion.corpora.report import overlap
 from companion.corpora.split import SHARES, assign_splits

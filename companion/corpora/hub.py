@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
-from companion.corpora.labels import LabelledRow, TagOptions, TagRules, clean, settle_scheme, settle_tags
+from companion.corpora.labels import LabelledRow, TagRules, clean, settle_scheme, settle_tags
+from companion.corpora.options import TagOptions
 from companion.corpora.records import SPLITS, Corpus, Sentence, SplitCounts
 from companion.corpora.split import SHARES, assign_splits
 from companion.corpora.tally import Tally
@@ -48,19 +49,10 @@ def from_datasets(
     Taught in: book/walkthroughs/train-a-tagger
     """
     rules, tally = TagRules(**options), Tally()
-    if isinstance(data, Mapping):
-        given = {part: data[key] for part, key in zip(SPLITS, (train, dev, test), strict=True) if key in data}
-        if "train" not in given:
-            raise DataError(
-                f"no split {train!r}; the data set has {', '.join(map(repr, data)) or 'none'}",
-                remedy="Name the splits with train=, dev= and test=.",
-            )
-    else:
-        given = {"train": data}
     views = {}
     counts: dict[str, SplitCounts] = {}
     types: Counter[str] = Counter()
-    for part, dataset in given.items():
+    for part, dataset in splits_of(data, (train, dev, test)).items():
         views[part] = DatasetView(dataset, words, tags, names, rules, tally, f"{name}/{part}")
         counts[part] = views[part].check(tally, types)
     if split and list(views) == ["train"]:
@@ -75,6 +67,68 @@ def from_datasets(
         report=tally.report(counts),
         licence=licence,
         citation=citation,
+    )
+
+
+def splits_of(data: Any, names: Sequence[str]) -> dict[str, Any]:
+    """The splits that are there, as train, dev and test; `names` are those that the data set gives them.
+
+    Raises:
+        DataError: there is no split to train on.
+    """
+    if not isinstance(data, Mapping):
+        return {"train": data}
+    given = {part: data[key] for part, key in zip(SPLITS, names, strict=True) if key in data}
+    if "train" not in given:
+        raise DataError(
+            f"no split {names[0]!r}; the data set has {', '.join(map(repr, data)) or 'none'}",
+            remedy="Name the splits with train=, dev= and test=.",
+        )
+    return given
+
+
+def opened(dataset: Any, columns: Sequence[str], name: str, options: str) -> Dataset:
+    """The data set, after a look whether it is one and has these columns; `options` name them.
+
+    Raises:
+        DataError: it is none, has no length, or lacks a column.
+    """
+    if not hasattr(dataset, "with_format"):
+        raise DataError(
+            f"{name}: a {type(dataset).__name__} is no Dataset of the library datasets",
+            remedy="Rows in memory are read by TextCorpus.from_rows and Corpus.from_spans.",
+        )
+    if not hasattr(dataset, "__len__"):
+        raise DataError(f"{name}: a stream has no length", remedy="Load the data set without streaming=True.")
+    for column in columns:
+        if column not in dataset.column_names:
+            raise DataError(
+                f"{name}: no column {column!r}; the data set has {', '.join(map(repr, dataset.column_names))}",
+                remedy=f"Name the columns with {options}.",
+            )
+    return dataset
+
+
+def names_of(dataset: Dataset, column: str) -> tuple[str, ...]:
+    """The names of a column of `ClassLabel`, or of lists of them; of any other, none."""
+    feature = dataset.features[column]
+    return tuple(getattr(getattr(feature, "feature", feature), "names", None) or ())
+
+
+def name_of(value: object, names: Sequence[str], place: str) -> str:
+    """A label as text: the name of its number, or itself.
+
+    Raises:
+        DataError: the number has no name.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and 0 <= value < len(names):
+        return names[value]
+    known = f"the labels have numbers below {len(names)}" if names else "the column names no labels"
+    raise DataError(
+        f"{place}: {value!r} is no label; {known}",
+        remedy="Give the labels in the order of their numbers with names=[…].",
     )
 
 
@@ -94,19 +148,10 @@ class DatasetView(Sequence[Sentence]):
         tally: Tally,
         name: str,
     ) -> None:
-        if not hasattr(dataset, "__len__"):
-            raise DataError(f"{name}: a stream has no length", remedy="Load the data set without streaming=True.")
-        for column in (words, tags):
-            if column not in dataset.column_names:
-                raise DataError(
-                    f"{name}: no column {column!r}; the data set has {', '.join(map(repr, dataset.column_names))}",
-                    remedy="Name the columns with words= and tags=.",
-                )
+        dataset = opened(dataset, (words, tags), name, "words= and tags=")
         self._dataset = dataset.select_columns([words, tags]).with_format(None)
         self._words, self._tags, self._rules, self._name = words, tags, rules, name
-        feature = dataset.features[tags]
-        own_names = getattr(getattr(feature, "feature", feature), "names", None)
-        self._names = tuple(names or own_names or ())
+        self._names = tuple(names or names_of(dataset, tags))
         self._positions: Sequence[int] = range(len(dataset))
         empty = [position for position, row in self._raw() if not row[0]]
         if empty:
@@ -183,19 +228,8 @@ class DatasetView(Sequence[Sentence]):
                 f"{self._name}#{position}: the words {str(words)[:40]} and tags {str(tags)[:40]} do not match",
                 remedy="Both columns hold lists, with one tag per word.",
             )
-        labels = tuple(self._label(tag, position) for tag in tags)
+        labels = tuple(name_of(tag, self._names, f"{self._name}#{position}: {self._tags}") for tag in tags)
         return LabelledRow(words=tuple(words), labels=labels, lines=(position,) * len(words))
-
-    def _label(self, tag: object, position: int) -> str:
-        if isinstance(tag, str):
-            return tag
-        if isinstance(tag, int) and 0 <= tag < len(self._names):
-            return self._names[tag]
-        known = f"the labels have numbers below {len(self._names)}" if self._names else "the column names no labels"
-        raise DataError(
-            f"{self._name}#{position}: {tag!r} is no label; {known}",
-            remedy="Give the labels in the order of their numbers with names=['O', 'B-PER', ...].",
-        )
 
     def _sentence(self, position: int, raw: tuple[Any, Any], tally: Tally) -> Sentence:
         row = self._row(position, raw)

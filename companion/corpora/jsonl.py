@@ -10,7 +10,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
-from companion.corpora.labels import LabelledRow, TagOptions, TagRules, settle
+from companion.corpora.labels import LabelledRow, TagRules, settle
+from companion.corpora.options import TagOptions
 from companion.corpora.records import Sentence
 from companion.corpora.spans import Span, read_spans
 from companion.corpora.tally import Tally

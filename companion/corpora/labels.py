@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypedDict
+from typing import Literal
 
 from companion.corpora.records import Sentence
 from companion.corpora.schemes import PREFIXES, convert, detect, parse_tag, repair, scheme_name, validate
 from companion.corpora.tally import Tally
 from companion.errors import ConfigError, DataError
-
-
-class TagOptions(TypedDict, total=False):
-    """The keyword arguments that every reader takes; they become `TagRules`."""
-
-    scheme: str | None
-    invalid: Literal["error", "repair"]
-    label_map: Mapping[str, str]
-    first_label: bool
-    types: Sequence[str] | None
-    unknown: Literal["error", "O"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

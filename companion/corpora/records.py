@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
+from companion.corpora.options import (
+    ColumnOptions,
+    DatasetOptions,
+    LineOptions,
+    SpanOptions,
+    TableOptions,
+    takes,
+)
 from companion.corpora.schemes import Entity, entities
 from companion.errors import DataError
 
@@ -191,7 +199,8 @@ class Corpus:
         return texts_of(self, field)
 
     @classmethod
-    def from_conll(cls, train: str | Path, **options: Any) -> Corpus:
+    @takes(ColumnOptions)
+    def from_conll(cls, train: str | Path, **options: Unpack[ColumnOptions]) -> Corpus:
         """Read column files; the options are those of `companion.corpora.files.from_conll`.
 
         Taught in: book/walkthroughs/train-a-tagger
@@ -201,7 +210,8 @@ class Corpus:
         return from_conll(train, **options)
 
     @classmethod
-    def from_csv(cls, train: str | Path, **options: Any) -> Corpus:
+    @takes(TableOptions)
+    def from_csv(cls, train: str | Path, **options: Unpack[TableOptions]) -> Corpus:
         """Read CSV files with one word per row; the options are those of `companion.corpora.files.from_csv`.
 
         Taught in: book/walkthroughs/train-a-tagger
@@ -211,7 +221,8 @@ class Corpus:
         return from_csv(train, **options)
 
     @classmethod
-    def from_jsonl(cls, train: str | Path, **options: Any) -> Corpus:
+    @takes(LineOptions)
+    def from_jsonl(cls, train: str | Path, **options: Unpack[LineOptions]) -> Corpus:
         """Read JSONL files with words and tags, or text and spans; see `companion.corpora.files.from_jsonl`.
 
         Taught in: book/walkthroughs/train-a-tagger
@@ -221,7 +232,8 @@ class Corpus:
         return from_jsonl(train, **options)
 
     @classmethod
-    def from_spans(cls, train: Sequence[Mapping[str, Any]], **options: Any) -> Corpus:
+    @takes(SpanOptions)
+    def from_spans(cls, train: Sequence[Mapping[str, Any]], **options: Unpack[SpanOptions]) -> Corpus:
         """Read texts with character spans from memory; see `companion.corpora.files.from_spans`.
 
         Taught in: book/walkthroughs/train-a-tagger
@@ -231,7 +243,8 @@ class Corpus:
         return from_spans(train, **options)
 
     @classmethod
-    def from_datasets(cls, data: DatasetDict | Dataset, **options: Any) -> Corpus:
+    @takes(DatasetOptions)
+    def from_datasets(cls, data: DatasetDict | Dataset, **options: Unpack[DatasetOptions]) -> Corpus:
         """View a `datasets` object without copying it; see `companion.corpora.hub.from_datasets`.
 
         Taught in: book/walkthroughs/train-a-tagger

@@ -58,11 +58,13 @@ def positions_by_rule(
     named, percent = " or ".join(sorted(units)), "/".join(f"{100 * share:.0f}" for share in shares)
     if not positions["train"]:
         raise DataError(
-            f"the rule puts no {named or 'row'} into train: the file is too small to be split",
-            remedy="Pass dev= and test= files, or split=False to train on all of it.",
+            f"the rule puts no {named or 'row'} into train: the corpus is too small to be split",
+            remedy="Pass dev= and test=, or split=False to train on all of it.",
         )
     rule = f"split by rule: {percent} by a hash of each {named} (seed {seed}); rows that are added move no other row"
-    empty = (f"split by rule: {name} is empty, because the file is small" for name in SPLITS[1:] if not positions[name])
+    empty = (
+        f"split by rule: {name} is empty, because the corpus is small" for name in SPLITS[1:] if not positions[name]
+    )
     return positions, (rule, *empty)
 
 

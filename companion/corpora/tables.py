@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Unpack
 
-from companion.corpora.labels import LabelledRow, TagOptions, TagRules, settle
+from companion.corpora.labels import LabelledRow, TagRules, settle
+from companion.corpora.options import TagOptions
 from companion.corpora.records import Sentence
 from companion.corpora.tally import Tally
 from companion.corpora.text import read_text

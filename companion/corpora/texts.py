@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Unpack
 
-from companion.corpora.jsonl import records_of
+from companion.corpora.options import About, takes
 from companion.corpora.records import SPLITS, check_rows, summary
-from companion.corpora.split import positions_by_rule
-from companion.corpora.tables import named_rows
-from companion.corpora.tally import Tally
-from companion.corpora.text import read_text
-from companion.errors import ConfigError, DataError
+from companion.errors import DataError
 
 if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict
+
     from companion.corpora.records import Corpus
 
 JOINT = "|"
@@ -137,6 +134,7 @@ class TextCorpus:
         return "\n".join([" · ".join(part for part in (self.name, self.licence) if part), "", *lines])
 
     @classmethod
+    @takes(About)
     def from_csv(
         cls,
         train: str | Path,
@@ -148,7 +146,7 @@ class TextCorpus:
         delimiter: str | None = None,
         encoding: str = "utf-8",
         split: bool = True,
-        **about: str,
+        **about: Unpack[About],
     ) -> TextCorpus:
         """Read CSV files with one text per row and named columns; a lone file is split by rule, or kept whole.
 
@@ -159,20 +157,14 @@ class TextCorpus:
             DataError: with file and line, for a missing column, a ragged row, an empty text or label.
             ConfigError: a delimiter of more than one character, or one column for both.
         """
+        from companion.corpora.text_rows import corpus_of, table_rows
 
-        if text == label:
-            raise ConfigError(f"text and label are the same column {text!r}", remedy="Name two.")
-
-        def read(path: Path, spaced: list[str]) -> Iterator[Text]:
-            content = read_text(path, encoding=encoding)
-            for line, row in named_rows(content, (text, label), delimiter=delimiter, path=path):
-                if (row[text], row[label].strip()) == (text, label):
-                    raise DataError("the header stands here again", file=path, line=line, remedy="Remove this line.")
-                yield _text(row, text, label, path, line, spaced)
-
-        return _corpus(read, train, dev, test, split, about)
+        read = table_rows(text, label, delimiter=delimiter, encoding=encoding)
+        splits = {"train": train, "dev": dev, "test": test}
+        return corpus_of(read, splits, (text, label), about=about, split=split)
 
     @classmethod
+    @takes(About)
     def from_jsonl(
         cls,
         train: str | Path,
@@ -183,7 +175,7 @@ class TextCorpus:
         label: str = "label",
         encoding: str = "utf-8",
         split: bool = True,
-        **about: str,
+        **about: Unpack[About],
     ) -> TextCorpus:
         """Read JSONL files with one object per line; a lone file is split by rule, or kept whole.
 
@@ -193,14 +185,66 @@ class TextCorpus:
         Raises:
             DataError: with file and line, for bad JSON, a missing key, an empty text or label.
         """
+        from companion.corpora.text_rows import corpus_of, line_rows
 
-        def read(path: Path, spaced: list[str]) -> Iterator[Text]:
-            for line, record in records_of(read_text(path, encoding=encoding), path, Tally()):
-                if not isinstance(record, dict):
-                    raise DataError("not a JSON object", file=path, line=line, remedy='Write {"text": …, "label": …}.')
-                yield _text(record, text, label, path, line, spaced)
+        splits = {"train": train, "dev": dev, "test": test}
+        return corpus_of(line_rows(encoding), splits, (text, label), about=about, split=split)
 
-        return _corpus(read, train, dev, test, split, about)
+    @classmethod
+    @takes(About)
+    def from_rows(
+        cls,
+        train: Iterable[Any],
+        *,
+        dev: Iterable[Any] | None = None,
+        test: Iterable[Any] | None = None,
+        text: str = "text",
+        label: str = "label",
+        split: bool = True,
+        **about: Unpack[About],
+    ) -> TextCorpus:
+        """Read rows in memory: `(text, label)` pairs, dictionaries, or a pandas `DataFrame`; otherwise as `from_jsonl`.
+
+        Raises:
+            DataError: a row has no text or no label; split, row (from 1) and column are named: `rows/train:3`.
+            ConfigError: one column for both, or an option that there is not.
+        """
+        from companion.corpora.text_rows import corpus_of, rows_in_memory
+
+        about = {"name": "rows", **about}
+        splits = {"train": train, "dev": dev, "test": test}
+        return corpus_of(rows_in_memory(text, label), splits, (text, label), about=about, split=split)
+
+    @classmethod
+    @takes(About)
+    def from_datasets(
+        cls,
+        data: DatasetDict | Dataset | Mapping[str, Dataset],
+        *,
+        text: str = "text",
+        label: str = "label",
+        names: Sequence[str] | None = None,
+        train: str = "train",
+        dev: str = "validation",
+        test: str = "test",
+        split: bool = True,
+        **about: Unpack[About],
+    ) -> TextCorpus:
+        """Read a `datasets` object already at hand into memory; a lone split is divided by rule, or kept whole.
+
+        `text` and `label` name its columns, `train`, `dev` and `test` its splits. Numbers of a `ClassLabel` become its
+        names; `names` gives the label of each number where the data set does not.
+
+        Raises:
+            DataError: a split or column is missing, or a row cannot be read; split, row (from 0) and column are named.
+            ConfigError: one column for both, or an option that there is not.
+        """
+        from companion.corpora.hub import splits_of
+        from companion.corpora.text_rows import corpus_of, dataset_rows
+
+        about = {"name": "datasets", **about}
+        splits = splits_of(data, (train, dev, test))
+        return corpus_of(dataset_rows(text, label, names), splits, (text, label), about=about, split=split)
 
 
 def texts_of(corpus: Corpus, field: str) -> TextCorpus:
@@ -230,60 +274,3 @@ def _remedy(name: str, value: object) -> str:
     if name == "label" and isinstance(value, int | float):
         return f"A label is text: write {str(value)!r}."
     return "Give a text and a label for each."
-
-
-def _text(row: Mapping[str, object], text: str, label: str, path: Path, line: int, spaced: list[str]) -> Text:
-    """The text of a row; where its label had spaces at its ends, which make no other label, `spaced` gets the place."""
-    for name in (text, label):
-        if name not in row:
-            raise DataError(
-                f"no field {name!r}; there is {', '.join(map(repr, row)) or 'none'}",
-                file=path,
-                line=line,
-                remedy="Name the fields with text= and label=.",
-            )
-    facts = {name: value for name, value in row.items() if name not in (text, label) and isinstance(value, str)}
-    said, given = row[text], _label(row[label])
-    for column, value in ((text, said), (label, given)):
-        if not isinstance(value, str) or not value.strip():
-            raise DataError(
-                f"the {column} is {row[column]!r}", file=path, line=line, remedy="Give a text and a label for each."
-            )
-    place, bare = f"{path.name}:{line}", given.strip()  # type: ignore[union-attr]
-    if bare != given:
-        spaced.append(place)
-    return Text(text=said, label=bare, source=place, meta=facts)  # type: ignore[arg-type]
-
-
-def _label(value: object) -> object:
-    """A label of JSON as text: several joined, a number or a truth value as JSON writes it, anything else as it is."""
-    if isinstance(value, list) and all(isinstance(part, str) and part.strip() and JOINT not in part for part in value):
-        return JOINT.join(value) or JOINT
-    return json.dumps(value) if isinstance(value, int | float) else value
-
-
-def _corpus(read, train, dev, test, split: bool, about: Mapping[str, str]) -> TextCorpus:
-    unknown = set(about) - {"name", "licence", "citation"}
-    if unknown:
-        raise ConfigError(f"unknown option {min(unknown)!r}", remedy="Give name, licence or citation.")
-    given = {part: Path(path) for part, path in zip(SPLITS, (train, dev, test), strict=True) if path is not None}
-    spaced: list[str] = []
-    parts: dict[str, Sequence[Text]] = {part: tuple(_filled(read(path, spaced), path)) for part, path in given.items()}
-    notes: tuple[str, ...] = ()
-    if list(parts) == ["train"] and split:
-        whole = parts["train"]
-        try:
-            positions, notes = positions_by_rule(("text", text.text) for text in whole)
-        except DataError as error:
-            raise DataError(error.problem, remedy=error.remedy, file=given["train"]) from None
-        parts = {name: tuple(whole[place] for place in places) for name, places in positions.items()}
-    if spaced:
-        notes = (*notes, f"left out: spaces at the ends of {len(spaced):,} labels (first: {', '.join(spaced[:3])})")
-    return TextCorpus(**{"name": given["train"].stem, **about}, **parts, notes=notes)
-
-
-def _filled(texts: Iterable[Text], path: Path) -> list[Text]:
-    rows = list(texts)
-    if not rows:
-        raise DataError("the file holds no text", file=path, remedy="It needs one text and one label per row.")
-    return rows

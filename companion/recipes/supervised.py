@@ -12,7 +12,7 @@ import torch
 from companion.adaptation.apply import adapt
 from companion.adaptation.methods import Full
 from companion.corpora.records import Corpus
-from companion.corpora.texts import TextCorpus
+from companion.corpora.texts import JOINT, TextCorpus
 from companion.errors import ConfigError, DataError
 from companion.models.encoder import OFFLINE, load_encoder
 from companion.recipes.story import MODEL_FOLDER, add_result, check_about, publish, result_of, tell
@@ -97,6 +97,17 @@ def make_task(
     return kind(labels, encoder, **options)
 
 
+def joined_labels(task: TokenTask | TextTask) -> str:
+    """A remark where a task takes labels that are joined for labels of their own; "" elsewhere."""
+    joined = [label for label in task.labels if JOINT in label]
+    if not joined or task.name != "texts" or task.settings.kind != "single":
+        return ""
+    return (
+        f"{len(joined)} of {len(task.labels)} labels hold {JOINT!r} (first: {joined[0]}), learned as they stand; "
+        'task_options={"kind": "multi"}, or --kind multi, learns their parts'
+    )
+
+
 def fine_tune(
     corpus: Corpus | TextCorpus | str,
     config: TrainConfig | None = None,
@@ -137,10 +148,12 @@ def fine_tune(
     if not isinstance(corpus, Corpus | TextCorpus):
         raise DataError(
             f"the corpus is a {type(corpus).__name__}",
-            remedy="make one: companion.TextCorpus(name=…, train=[companion.Text(text=…, label=…), …], dev=…), or "
-            "TextCorpus.from_csv, Corpus.from_spans, Corpus.from_datasets and so on",
+            remedy="make one: TextCorpus.from_rows, from_csv, from_jsonl or from_datasets for texts with labels; "
+            "Corpus.from_spans, from_conll, from_csv, from_jsonl or from_datasets for tagged words",
         )
     task = make_task(corpus, load_encoder(model), task_options)
+    if remark := joined_labels(task):
+        say(remark)
     evaluator = task.evaluator(corpus.dev) if len(corpus.dev) else None
     run = train(
         adapt(task.model(seed=config.seed), adaptation or Full()),

@@ -15,6 +15,7 @@ from companion.errors import ConfigError, DataError, ModelError
 from companion.models.decoder import HEAD, refuse_control
 from companion.models.origin import remember_exporter
 from companion.objectives.masked_lm import CausalLMCrossEntropy
+from companion.tasks.entries import check_encoder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -81,6 +82,7 @@ class CausalLMTask:
         for name, value, known in (("learn", learn, LEARN), ("too_long", too_long, TOO_LONG)):
             if value not in known:
                 raise ConfigError(f"{name} is {value!r}", remedy=f"choose {' or '.join(map(repr, known))}")
+        check_encoder(decoder, "load_decoder")
         length = min(decoder.max_length, LONGEST) if max_length is None else max_length
         if isinstance(length, bool) or not isinstance(length, int) or not SHORTEST <= length <= decoder.max_length:
             raise ConfigError(

@@ -11,6 +11,7 @@ from companion.encoding.pieces import special_tokens
 from companion.errors import ConfigError, EvaluationError
 from companion.models.language_head import has_language_head, put_language_head
 from companion.objectives.masked_lm import MaskedLMCrossEntropy
+from companion.tasks.entries import check_encoder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,6 +36,7 @@ class MaskedLMTask:
     name = "masked_lm"
 
     def __init__(self, encoder: Encoder | MiniEncoder, *, share: float = 0.15, max_length: int | None = None) -> None:
+        check_encoder(encoder)
         length = min(encoder.max_length, LONGEST) if max_length is None else max_length
         if isinstance(length, bool) or not isinstance(length, int) or not 3 <= length <= encoder.max_length:
             raise ConfigError(

@@ -10,6 +10,7 @@ from companion.errors import ConfigError, EvaluationError
 from companion.evaluation.classification import ClassificationReport, score_labels
 from companion.evaluation.entities import score_entities, surface_forms
 from companion.evaluation.regression import RegressionReport, score_numbers
+from companion.tasks.entries import check_roles, check_rows
 from companion.tasks.inference import predict_tags
 from companion.tasks.targets import number_of
 from companion.tasks.texts import place_of
@@ -36,6 +37,7 @@ class TokenEvaluator:
     greater_is_better = True
 
     def __init__(self, task: TokenTask, sentences: Sequence[Sentence], *, strict: bool = True) -> None:
+        check_rows(sentences, ("words", "tags"))
         if not len(sentences):
             raise EvaluationError("there is no sentence to evaluate on", remedy="give a development or test split")
         self.task, self.sentences, self.strict = task, sentences, strict
@@ -70,6 +72,7 @@ class TextEvaluator:
     """
 
     def __init__(self, task: TextTask, texts: Sequence[Text]) -> None:
+        check_rows(texts, ("text", "label"))
         if not len(texts):
             raise EvaluationError("there is no text to evaluate on", remedy="give a development or test split")
         regression = task.settings.kind == "regression"
@@ -113,11 +116,13 @@ def evaluate(
     its errors; options are `bootstrap` and `seed`.
 
     Raises:
-        ConfigError: an option that the task has no use for.
+        ConfigError: an option that the task has no use for; a model that is none, or a task.
+        DataError: a row is of another kind.
         EvaluationError: there are no sentences.
 
     Taught in: book/walkthroughs/train-a-tagger
     """
+    check_roles(model, task)
     known = {"bootstrap", "seed"} | ({"train", "strict"} if task.name == "tokens" else set())
     if unknown := sorted(set(options) - known):
         raise ConfigError(

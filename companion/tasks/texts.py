@@ -13,6 +13,7 @@ from companion.encoding.pieces import special_tokens, whole_characters
 from companion.encoding.source import TextBatches
 from companion.errors import ConfigError, DataError
 from companion.models.origin import remember_exporter
+from companion.tasks.entries import check_encoder, check_rows
 from companion.tasks.targets import PROBLEMS, check_class_weights, label_set, objective_of, target_of
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class TextTask:
     ) -> None:
         if pooling not in POOLINGS:
             raise ConfigError(f"pooling is {pooling!r}", remedy='choose "mean" or "cls"')
+        check_encoder(encoder)
         labels = label_set(labels, kind)
         check_class_weights(class_weights, labels)
         length = min(encoder.max_length, LONGEST) if max_length is None else max_length
@@ -170,8 +172,9 @@ class TextTask:
         """The batch source of labelled texts: `batch_size` rows per update, in length buckets or at random.
 
         Raises:
-            DataError: a label is none of the task's, or no number for a regression, with its place.
+            DataError: a label is none of the task's, or no number for a regression, with its place; a row is no text.
         """
+        check_rows(texts, ("text", "label"))
         targets = [
             target_of(text, place_of(text, number), self.label_ids, self.settings.kind)
             for number, text in enumerate(texts)

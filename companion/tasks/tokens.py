@@ -13,6 +13,7 @@ from companion.encoding.source import TokenBatches
 from companion.errors import ConfigError
 from companion.models.origin import remember_exporter
 from companion.objectives.supervised import TokenCrossEntropy
+from companion.tasks.entries import check_encoder, check_rows
 from companion.tasks.targets import check_class_weights
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class TokenTask:
                 f"the labels are {list(labels)[:6]}",
                 remedy='give different labels with "O" first, such as corpus.labels',
             )
+        check_encoder(encoder)
         check_class_weights(class_weights, labels)
         for name, value in (("max_length", max_length), ("overlap", overlap)):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
@@ -108,7 +110,9 @@ class TokenTask:
 
         Raises:
             AlignmentError: a tag is unknown, or the ledger does not balance.
+            DataError: a row is no sentence.
         """
+        check_rows(sentences, ("words", "tags") if labelled else ("words",))
         alignments = align_many(
             sentences,
             self.encoder.tokenizer,

@@ -6,6 +6,7 @@ import pytest
 
 from companion.corpora.hub import DatasetView
 from companion.corpora.records import Corpus
+from companion.corpora.texts import TextCorpus
 from companion.errors import DataError
 
 datasets = pytest.importorskip("datasets")
@@ -107,3 +108,49 @@ def test_repairs_are_counted_once_and_applied_whenever_a_row_is_read() -> None:
     assert corpus.train[1].tags == ("B-LOC",)
     assert [sentence.tags for sentence in corpus.train] == [("B-PER",), ("B-LOC",)]
     assert corpus.report.repairs == {"tag that breaks IOB2": 1}
+
+
+def labelled(texts: list[str], labels: list[object], feature: object = None):
+    feature = feature or datasets.ClassLabel(names=["bad", "good"])
+    features = datasets.Features({"text": datasets.Value("string"), "label": feature, "n": datasets.Value("int64")})
+    return datasets.Dataset.from_dict({"text": texts, "label": labels, "n": [0] * len(texts)}, features=features)
+
+
+def test_texts_of_a_dataset_dict_have_the_names_of_their_labels() -> None:
+    data = datasets.DatasetDict({"train": labelled(["a", "b"], [1, 0]), "validation": labelled(["c"], [0])})
+    corpus = TextCorpus.from_datasets(data, name="tiny", licence="CC0-1.0")
+    assert [(row.text, row.label, row.source) for row in corpus.train] == [
+        ("a", "good", "tiny/train#0"),
+        ("b", "bad", "tiny/train#1"),
+    ]
+    assert corpus.dev[0].label == "bad" and corpus.test == () and corpus.licence == "CC0-1.0"
+    lone = TextCorpus.from_datasets(labelled([f"text {number}" for number in range(100)], [0, 1] * 50))
+    assert list(lone.splits) == ["train", "dev", "test"] and "split by rule: 80/10/10" in lone.notes[0]
+
+
+def test_labels_of_texts_may_be_lists_numbers_and_text() -> None:
+    sequence = getattr(datasets, "List", None) or datasets.Sequence
+    several = labelled(["a", "b"], [[1, 0], []], sequence(datasets.ClassLabel(names=["bad", "good"])))
+    assert [row.label for row in TextCorpus.from_datasets(several, split=False).train] == ["good|bad", "|"]
+    numbers = labelled(["a"], [4.5], datasets.Value("float64"))
+    assert TextCorpus.from_datasets(numbers, split=False).labels == ("4.5",)
+    stars = labelled(["a"], [1], datasets.Value("int64"))
+    assert TextCorpus.from_datasets(stars, split=False, names=["one", "two"]).labels == ("two",)
+
+
+def test_what_a_text_corpus_cannot_view_is_named() -> None:
+    with pytest.raises(DataError, match="datasets/train#1: label: -1 is no label; the labels have numbers below 2"):
+        TextCorpus.from_datasets(labelled(["a", "b"], [1, -1]))
+    with pytest.raises(DataError, match="datasets/train:1: the label is None"):
+        TextCorpus.from_datasets(labelled(["a", "b"], [1, None]))
+    with pytest.raises(DataError, match="no column 'review'; the data set has 'text'") as caught:
+        TextCorpus.from_datasets(labelled(["a"], [1]), text="review")
+    assert caught.value.remedy == "Name the columns with text= and label=."
+    with pytest.raises(DataError, match="rows/dev: this is a Dataset"):
+        TextCorpus.from_rows([("a", "x")], dev=labelled(["a"], [1]))
+    for read in (Corpus.from_datasets, TextCorpus.from_datasets):
+        with pytest.raises(DataError, match="datasets/train: a list is no Dataset") as caught:
+            read([("a", "x")])
+        assert "TextCorpus.from_rows" in caught.value.remedy
+        with pytest.raises(DataError, match="no split 'train'"):
+            read(datasets.DatasetDict({"unsupervised": labelled(["a"], [1])}))

@@ -83,7 +83,7 @@ def test_a_file_too_small_to_split_is_refused_or_noted() -> None:
     positions = assign_splits(sentences(2), tally)
     empty = [split for split, chosen in positions.items() if not chosen]
     assert [note for note in tally.notes if "is empty" in note] == [
-        f"split by rule: {split} is empty, because the file is small" for split in empty
+        f"split by rule: {split} is empty, because the corpus is small" for split in empty
     ]
     alone = next(row for row in sentences(100) if place([*sentences(100)])[row.words[0]] == "test")
     with pytest.raises(DataError, match="too small to be split"):

@@ -176,3 +176,69 @@ def test_a_corpus_is_shown_in_one_line() -> None:
     assert (
         shown == "TextCorpus('mine', train=12 rows, dev=2 rows, labels: l00, l01, l02, l03, l04, l05, l06, l07, … (12))"
     )
+
+
+PAIRS = [(f"room {number}", "good" if number % 2 else " bad") for number in range(40)]
+
+
+def test_pairs_and_dictionaries_are_read_as_a_file_would_be(tmp_path: Path) -> None:
+    corpus = TextCorpus.from_rows(PAIRS, name="mine", licence="CC0-1.0")
+    path = write(tmp_path / "mine.csv", "text,label\n" + "".join(f"{text},{label}\n" for text, label in PAIRS))
+    filed = TextCorpus.from_csv(path)
+    for split in ("train", "dev", "test"):
+        assert [(row.text, row.label) for row in getattr(corpus, split)] == [
+            (row.text, row.label) for row in getattr(filed, split)
+        ]
+    assert corpus.labels == ("bad", "good") and corpus.licence == "CC0-1.0"
+    assert corpus.notes[0] == filed.notes[0] and corpus.notes[-1].endswith(
+        "(first: mine/train#1, mine/train#3, mine/train#5)"
+    )
+    rows = [{"says": "stop", "wish": ["a", "b"], "by": "Ada", "n": 3}, {"says": "go", "wish": 4}]
+    given = TextCorpus.from_rows((row for row in rows), dev=rows[:1], text="says", label="wish")
+    assert [row.label for row in given.train] == ["a|b", "4"] and given.train[0].meta == {"by": "Ada"}
+    assert given.dev[0].source == "rows/dev#1" and given.notes == ()
+
+
+def test_a_data_frame_is_read_without_a_word_of_pandas_in_the_package() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"text": ["stop", "go"], "label": pandas.Categorical(["a", "b"]), "by": ["Ada", None]})
+    corpus = TextCorpus.from_rows(frame, split=False)
+    assert [(row.text, row.label, row.meta) for row in corpus.train] == [("stop", "a", {"by": "Ada"}), ("go", "b", {})]
+    numbers = pandas.DataFrame({"text": ["stop", "go"], "label": [1, 2]})
+    assert TextCorpus.from_rows(numbers, split=False).labels == ("1", "2")
+    frame.loc[1, "text"] = None
+    with pytest.raises(DataError, match=r"rows/test:2: the text is"):
+        TextCorpus.from_rows(numbers, test=frame)
+    numbers["label"] = [1, None]
+    with pytest.raises(DataError, match=r"rows/train:2: the label is nan"):
+        TextCorpus.from_rows(numbers)
+
+
+@pytest.mark.parametrize(
+    ("rows", "place", "message"),
+    [
+        ([("a", "x"), ("b",)], "rows/dev:2", "the row is a tuple"),
+        (["ab"], "rows/dev:1", "the row is a str"),
+        ([("a", None)], "rows/dev:1", "the label is None"),
+        ([("a", float("nan"))], "rows/dev:1", "the label is nan"),
+        ([{"text": "a"}], "rows/dev:1", "no field 'label'"),
+        ([], "rows/dev", "the split holds no text"),
+        ({"text": ["a"], "label": ["x"]}, "rows/dev", "a dict is no list of rows"),
+        ("a.csv", "a.csv", "a str is no list of rows"),
+        (3, "rows/dev", "a int is no list of rows"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_named_by_split_and_number(rows: object, place: str, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        TextCorpus.from_rows(PAIRS, dev=rows)  # type: ignore[arg-type]
+    assert str(caught.value).startswith(f"{place}: {message}") and caught.value.remedy
+
+
+def test_unusable_options_of_rows_are_refused() -> None:
+    with pytest.raises(ConfigError, match="same column 'text'"):
+        TextCorpus.from_rows(PAIRS, label="text")
+    with pytest.raises(ConfigError, match="from_rows: unknown option 'dve'") as caught:
+        TextCorpus.from_rows(PAIRS, dve=PAIRS)  # type: ignore[call-arg]
+    assert caught.value.remedy == "Did you mean dev?"
+    with pytest.raises(DataError, match=r"rows/train: the rule puts no text into train"):
+        TextCorpus.from_rows([("only one 1", "x")])

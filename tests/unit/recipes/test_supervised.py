@@ -12,6 +12,7 @@ import companion
 from companion.corpora.records import Corpus, Sentence
 from companion.corpora.texts import Text, TextCorpus
 from companion.errors import ConfigError, DataError
+from companion.recipes.supervised import joined_labels
 from tests.tokenizers import make_model_folder
 
 ROWS = [
@@ -206,3 +207,18 @@ def test_what_is_no_corpus_is_named() -> None:
     with pytest.raises(DataError, match="the corpus is a list") as caught:
         companion.fine_tune([("a text", "a label")], CONFIG)  # type: ignore[arg-type]
     assert "TextCorpus" in caught.value.remedy
+
+
+def test_joined_labels_of_one_label_texts_are_remarked_on(tiny: str) -> None:
+    rows = [("a nice room", "room|staff"), ("kind people", "staff"), ("nothing at all", "|")] * 2
+    corpus = TextCorpus.from_rows(rows, split=False)
+    config = companion.TrainConfig(epochs=1, precision="fp32", device="cpu")
+    for kind, remarks in (("single", 1), ("multi", 0)):
+        said: list[str] = []
+        companion.fine_tune(corpus, config, model=tiny, task_options={"kind": kind}, say=said.append)
+        found = [line for line in said if "hold '|'" in line]
+        assert len(found) == remarks
+    assert joined_labels(companion.TextTask(["a|b", "c"], companion.load_encoder(tiny))) == (
+        "1 of 2 labels hold '|' (first: a|b), learned as they stand; "
+        'task_options={"kind": "multi"}, or --kind multi, learns their parts'
+    )

@@ -1,0 +1,189 @@
+"""From rows to a `TextCorpus`: the same few steps for files, rows in memory and `datasets` objects.
+
+Read each split row by row, take text and label from every row, split a lone one by rule, and note what was left out.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from companion.corpora.hub import name_of, names_of, opened
+from companion.corpora.jsonl import records_of
+from companion.corpora.options import About
+from companion.corpora.split import positions_by_rule
+from companion.corpora.tables import named_rows
+from companion.corpora.tally import Tally
+from companion.corpora.text import read_text
+from companion.corpora.texts import JOINT, Text, TextCorpus
+from companion.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+Rows = Iterator[tuple[int, Mapping[str, Any]]]
+REMEDY = 'Give (text, label) pairs, {"text": …, "label": …} each, or a DataFrame; files are read by from_csv.'
+
+
+def corpus_of(
+    read: Callable[[Any, str], Rows],
+    splits: Mapping[str, Any],
+    columns: tuple[str, str],
+    *,
+    about: About,
+    split: bool,
+) -> TextCorpus:
+    """The corpus of the splits that are not None: `read(source, place)` gives the numbered rows of one.
+
+    A source is a file, or rows, whose place is the name of the corpus and of the split: `rows/train`. `columns` name
+    text and label.
+
+    Raises:
+        DataError: a row has no text or no label, with its place; a split is empty, or too small to be split.
+        ConfigError: text and label are the same column.
+    """
+    if columns[0] == columns[1]:
+        raise ConfigError(f"text and label are the same column {columns[0]!r}", remedy="Name two.")
+    parts: dict[str, Sequence[Text]] = {}
+    spaced: list[str] = []
+    for part, source in splits.items():
+        if source is None:
+            continue
+        is_file = isinstance(source, str | Path)
+        place = str(source) if is_file else f"{about['name']}/{part}"
+        name = f"{Path(source).name}:" if is_file else f"{place}#"
+        rows = tuple(_text(row, *columns, place, line, f"{name}{line}", spaced) for line, row in read(source, place))
+        if not rows:
+            problem = f"the {'file' if is_file else 'split'} holds no text"
+            raise DataError(problem, file=place, remedy="It needs one text and one label per row.")
+        parts[part] = rows
+    notes: tuple[str, ...] = ()
+    if list(parts) == ["train"] and split:
+        try:
+            positions, notes = positions_by_rule(("text", text.text) for text in rows)
+        except DataError as error:
+            raise DataError(error.problem, remedy=error.remedy, file=place) from None
+        parts = {name: tuple(rows[position] for position in chosen) for name, chosen in positions.items()}
+    if spaced:
+        notes = (*notes, f"left out: spaces at the ends of {len(spaced):,} labels (first: {', '.join(spaced[:3])})")
+    if "name" not in about:
+        about = {"name": Path(splits["train"]).stem, **about}
+    return TextCorpus(**about, **parts, notes=notes)
+
+
+def table_rows(text: str, label: str, *, delimiter: str | None, encoding: str) -> Callable[[Any, str], Rows]:
+    """A reader of CSV files, numbered by their lines.
+
+    Raises:
+        DataError: when it reads a missing column, a ragged row, or the header once more; file and line are named.
+    """
+
+    def read(path: str | Path, place: str) -> Rows:
+        content = read_text(Path(path), encoding=encoding)
+        for line, row in named_rows(content, (text, label), delimiter=delimiter, path=Path(path)):
+            if (row[text], row[label].strip()) == (text, label):
+                raise DataError("the header stands here again", file=path, line=line, remedy="Remove this line.")
+            yield line, row
+
+    return read
+
+
+def line_rows(encoding: str) -> Callable[[Any, str], Rows]:
+    """A reader of JSONL files, numbered by their lines.
+
+    Raises:
+        DataError: when it reads a line that holds no JSON object; file and line are named.
+    """
+
+    def read(path: str | Path, place: str) -> Rows:
+        for line, record in records_of(read_text(Path(path), encoding=encoding), Path(path), Tally()):
+            if not isinstance(record, dict):
+                raise DataError("not a JSON object", file=path, line=line, remedy='Write {"text": …, "label": …}.')
+            yield line, record
+
+    return read
+
+
+def rows_in_memory(text: str, label: str) -> Callable[[Any, str], Rows]:
+    """A reader of pairs, dictionaries or a pandas `DataFrame`, numbered from 1.
+
+    Raises:
+        DataError: when it reads something else; split and row are named.
+    """
+
+    def read(rows: Any, place: str) -> Rows:
+        if hasattr(rows, "iloc") and hasattr(rows, "columns"):
+            rows = rows.to_dict("records")
+        if hasattr(rows, "with_format"):
+            raise DataError(f"this is a {type(rows).__name__}", file=place, remedy="Read it with from_datasets.")
+        if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
+            raise DataError(f"a {type(rows).__name__} is no list of rows", file=place, remedy=REMEDY)
+        for number, row in enumerate(rows, start=1):
+            if isinstance(row, list | tuple) and len(row) == 2:
+                row = dict(zip((text, label), row, strict=True))
+            if not isinstance(row, Mapping):
+                raise DataError(f"the row is a {type(row).__name__}", file=place, line=number, remedy=REMEDY)
+            yield number, row
+
+    return read
+
+
+def dataset_rows(text: str, label: str, names: Sequence[str] | None) -> Callable[[Any, str], Rows]:
+    """A reader of a `Dataset`, numbered from 0 as it is; the numbers of a `ClassLabel` become its names.
+
+    Raises:
+        DataError: when it reads something else, or a number without a name; split, row and column are named.
+    """
+
+    def read(dataset: Dataset, place: str) -> Rows:
+        dataset, known = opened(dataset, (text, label), place, "text= and label="), tuple(names or ())
+        known = known or names_of(dataset, label)
+        # Pictures and sounds are not read: of what stands beside text and label, only text becomes a fact.
+        kept = [name for name, kind in dataset.features.items() if getattr(kind, "dtype", "") == "string"]
+        dataset = dataset.select_columns(list(dict.fromkeys([text, label, *kept]))).with_format(None)
+        for number, row in enumerate(dataset):
+            if known and row[label] is not None:
+                several = isinstance(row[label], list)
+                found = [
+                    name_of(value, known, f"{place}#{number}: {label}")
+                    for value in (row[label] if several else [row[label]])
+                ]
+                row = {**row, label: found if several else found[0]}
+            yield number, row
+
+    return read
+
+
+def _text(row: Mapping[str, Any], text: str, label: str, file: str, line: int, source: str, spaced: list[str]) -> Text:
+    """The text of a row; where its label had spaces at its ends, which make no other label, `spaced` gets the place."""
+    for name in (text, label):
+        if name not in row:
+            raise DataError(
+                f"no field {name!r}; there is {', '.join(map(repr, row)) or 'none'}",
+                file=file,
+                line=line,
+                remedy="Name the fields with text= and label=.",
+            )
+    facts = {name: value for name, value in row.items() if name not in (text, label) and isinstance(value, str)}
+    said, given = row[text], _label(row[label])
+    for column, value in ((text, said), (label, given)):
+        if not isinstance(value, str) or not value.strip():
+            raise DataError(
+                f"the {column} is {row[column]!r}", file=file, line=line, remedy="Give a text and a label for each."
+            )
+    bare = given.strip()
+    if bare != given:
+        spaced.append(source)
+    return Text(text=said, label=bare, source=source, meta=facts)
+
+
+def _label(value: Any) -> Any:
+    """A label as text: several joined, a number or a truth value as JSON writes it, anything else as it is."""
+    if isinstance(value, list) and all(isinstance(part, str) and part.strip() and JOINT not in part for part in value):
+        return JOINT.join(value) or JOINT
+    if getattr(value, "shape", None) == ():
+        value = value.item()  # a number of numpy
+    return json.dumps(value) if isinstance(value, int | float) and math.isfinite(value) else value
