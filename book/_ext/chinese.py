@@ -1,39 +1,50 @@
 """The Chinese edition of the core track: messages out of the pages, translations back into them.
 
     python book/_ext/chinese.py update     bring every catalog up to date with the English pages
+    python book/_ext/chinese.py figures    draw the pictures again whose words or English picture have changed
     python book/_ext/chinese.py build      build the edition in _build/chinese, warnings as errors
-    python book/_ext/chinese.py share      how many paragraphs of each page are translated
+    python book/_ext/chinese.py share      how many paragraphs and pictures of each page are translated
 
 A paragraph is found by its English text: when this changes, its translation is dropped by `update` and the page shows
 the English until somebody translates it again. So an old translation never stands beside new numbers. Code and its
-outputs are those of the English edition: they were executed once and are the same in every language.
+outputs are those of the English edition: they were executed once and are the same in every language. A picture is drawn
+a second time, with the page executed again: what differs between processors may differ between the two. It bears the
+name of the English picture, a hash, so that it is known to be old as soon as that one has changed.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from html import escape
 from pathlib import Path
 
 import yaml
 from babel.messages import pofile
 from babel.messages.catalog import Catalog, Message
 
-from notebooks import ROOT
+import figure_words
+from notebooks import ROOT, code_cells, set_environment
 from road_map import road_map
 
 LANGUAGE = "zh_CN"
 LOCALES = ROOT / "book" / "locale"
 CATALOGS = LOCALES / LANGUAGE / "LC_MESSAGES"
+PICTURES = LOCALES / LANGUAGE / "figures"
+WORDS = "figures/words"
+DESCRIPTIONS = "figures/descriptions"
+INTERACTIVE = "figures/interactive"
 MESSAGES = ROOT / "_build" / "gettext"
+FIGURES = ROOT / "_build" / "figures"
 EDITION = ROOT / "_build" / "chinese"
 BY_PAGE = {"gettext_compact": False, "gettext_uuid": False, "gettext_location": False}
 TITLE = "有监督微调：跑起来的书"
-ANNOUNCEMENT = "中文版包括封面与核心路线。其余各页、代码、输出和图仍是英文。"
+ANNOUNCEMENT = "中文版包括封面与核心路线，图中的文字也已译出。其余各页、代码和输出仍是英文。"
 ABSTRACT = "**本章要点**"
 # What a translation takes over as it is: code, formulas, where links and roles lead, tags of HTML.
 ROLE = re.compile(r"\{([a-z:]+)\}`(?:[^`<]*<)?([^`<>]+)>?`")
@@ -84,16 +95,30 @@ def entries(catalog: Catalog) -> Iterator[Message]:
     return (message for message in catalog if message.id)
 
 
-def updated(page: str, template: Catalog) -> Catalog:
-    """The catalog of a page with exactly the messages of its template, and every translation that still fits one."""
+def translations(page: str) -> dict[str, str]:
+    """The messages of a page, or of the figures, with their translations; "" where there is none."""
     path = CATALOGS / f"{page}.po"
-    before = {message.id: message.string for message in entries(read(path))} if path.exists() else {}
+    return {message.id: message.string for message in entries(read(path))} if path.exists() else {}
+
+
+def updated(page: str, template: Iterable[str]) -> Catalog:
+    """The catalog of a page with exactly the messages of its template, and every translation that still fits one."""
+    before = translations(page)
     found = Catalog(locale=LANGUAGE)
-    for message in entries(template):
+    for text in template:
         # The abstract of every chapter is Chinese already.
-        found.add(message.id, message.id if ABSTRACT in message.id else before.get(message.id, ""))
-        found[message.id].flags.clear()
+        found.add(text, text if ABSTRACT in text else before.get(text, ""))
+        found[text].flags.clear()
     return found
+
+
+def write(page: str, template: Iterable[str]) -> None:
+    """Bring the catalog of a page up to date with these messages."""
+    catalog, path = updated(page, template), CATALOGS / f"{page}.po"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        # Without dates and names, a catalog that says the same is the same file.
+        pofile.write_po(file, catalog, width=0, omit_header=True)
 
 
 def faults(english: str, chinese: str) -> list[str]:
@@ -114,17 +139,84 @@ def update() -> None:
     """Extract the messages of the English pages and bring the catalogs of this edition up to date."""
     jupyter_book(MESSAGES, config(**BY_PAGE), "--builder", "custom", "--custom-builder", "gettext")
     for page in pages():
-        catalog = updated(page, read(MESSAGES / "_build" / "gettext" / f"{page}.pot"))
-        path = CATALOGS / f"{page}.po"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            # Without dates and names, a catalog that says the same is the same file.
-            pofile.write_po(file, catalog, width=0, omit_header=True)
+        template = read(MESSAGES / "_build" / "gettext" / f"{page}.pot")
+        write(page, [message.id for message in entries(template)])
+    write(DESCRIPTIONS, [text for page in pages() for text in shown(page).values()])
+    write(INTERACTIVE, dict.fromkeys(word for page in pages() for word in said_live(page)))
+
+
+def shown(page: str) -> dict[str, str]:
+    """The pictures that a page shows."""
+    path = ROOT / f"{page}.ipynb"
+    return figure_words.pictures(code_cells(path)) if path.exists() else {}
+
+
+def said_live(page: str) -> list[str]:
+    """What the interactive figures of a page say, numbers left out."""
+    path = ROOT / f"{page}.ipynb"
+    outputs = [output for cell in code_cells(path) for output in cell["outputs"]] if path.exists() else []
+    return figure_words.words_of("".join("".join(output.get("data", {}).get("text/html", "")) for output in outputs))
+
+
+def stale(page: str) -> list[str]:
+    """What the Chinese pictures of a page have not, or have otherwise, than its English pictures and the catalog."""
+    words, standing = translations(WORDS), {path.name: path for path in (PICTURES / page).glob("*.png")}
+    found = [f"{name}: not drawn" for name in shown(page) if name not in standing]
+    found += [f"{name}: its English picture is gone" for name in standing.keys() - shown(page).keys()]
+    for name, path in standing.items():
+        for word, chinese in figure_words.words_in(path).items():
+            if not chinese or words.get(word) != chinese:
+                found.append(f"{name}: {word!r} is {chinese!r} there and {words.get(word, '')!r} in the catalog")
+    return found
+
+
+def draw() -> None:
+    """Draw the Chinese pictures of every page where one is stale; a page is executed if its figures are not kept."""
+    set_environment()
+    figure_words.prepare()
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    for page in filter(stale, pages()):
+        kept = {name: (FIGURES / name).with_suffix(".pickle") for name in shown(page)}
+        if not all(path.exists() for path in kept.values()):
+            print(f"{page}: executed for its figures", flush=True)
+            figure_words.put_aside(ROOT / f"{page}.ipynb", FIGURES)
+        shutil.rmtree(PICTURES / page, ignore_errors=True)
+        (PICTURES / page).mkdir(parents=True)
+        for name, path in kept.items():
+            (PICTURES / page / name).write_bytes(figure_words.draw(path, translations(WORDS)))
+    # The catalog holds what the pictures say, no more and no less.
+    written = [path for page in pages() for path in sorted((PICTURES / page).glob("*.png"))]
+    write(WORDS, dict.fromkeys(word for path in written for word in figure_words.words_in(path)))
+    if unknown := [word for word, chinese in translations(WORDS).items() if not chinese]:
+        raise SystemExit(f"not translated yet in {CATALOGS / WORDS}.po: {', '.join(map(repr, unknown))}")
+
+
+def attribute(name: str, value: str) -> str:
+    """An attribute as Sphinx writes it, with an apostrophe as it is."""
+    held = escape(value, quote=False).replace('"', "&quot;")
+    return f'{name}="{held}"'
+
+
+def exchange(page: str) -> None:
+    """Put the Chinese pictures of a built page in the place of the English ones, and all other words of figures."""
+    html, described = EDITION / "_build" / "html", translations(DESCRIPTIONS)
+    built = (html / f"{page}.html").read_text("utf-8")
+    for name, text in shown(page).items():
+        if (PICTURES / page / name).exists():
+            shutil.copyfile(PICTURES / page / name, html / "_images" / name)
+        before, after = (attribute("alt", each) for each in (text, described.get(text) or text))
+        # A second build leaves alone the pages that did not change.
+        if before not in built and after not in built:
+            raise SystemExit(f"{page}: the built page does not describe {name}")
+        built = built.replace(before, after)
+    words = translations(INTERACTIVE)
+    built = figure_words.interactive(built, lambda text: figure_words.translate(text, words))
+    (html / f"{page}.html").write_text(built, "utf-8")
 
 
 def translated_contents() -> Path:
     """The table of contents with its captions translated: the sidebar takes them as they stand there."""
-    said = {each.id: each.string for each in entries(read(CATALOGS / "book/index.po"))}
+    said = translations("book/index")
     contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     for part in contents["parts"]:
         part["caption"] = said[part["caption"]]
@@ -136,12 +228,12 @@ def translated_contents() -> Path:
 
 def spoken(page: str, built: str) -> bool:
     """Whether most of the translations without markup stand on the built page."""
-    plain = [each.string for each in entries(read(CATALOGS / f"{page}.po")) if PLAIN.fullmatch(each.string)]
+    plain = [text for text in translations(page).values() if PLAIN.fullmatch(text)]
     return 2 * sum(text in built for text in plain) > len(plain)
 
 
 def build() -> None:
-    """Build the edition; a page that is not in it stays English."""
+    """Build the edition; a page, a paragraph or a picture that is not in it stays English."""
     settings = config(language=LANGUAGE, locale_dirs=[str(LOCALES)], html_title=TITLE, **BY_PAGE)
     options = settings["sphinx"]["config"]["html_theme_options"]
     options["announcement"] = ANNOUNCEMENT
@@ -153,25 +245,31 @@ def build() -> None:
     ]
     if english:
         raise SystemExit(f"built, but in English: {', '.join(english)}")
+    for page in pages():
+        exchange(page)
     print(f"The Chinese edition is built. Open file://{EDITION}/_build/html/index.html")
 
 
 def share() -> str:
-    """One line a page: translated messages, of how many."""
+    """One line a page: translated messages and pictures, of how many; then what is wrong with the pictures."""
     lines = []
     for page in pages():
-        found = list(entries(read(CATALOGS / f"{page}.po")))
-        lines.append(f"{page}: {sum(bool(message.string) for message in found)} of {len(found)}")
-    return "\n".join(lines)
+        found, pictures = translations(page), shown(page)
+        drawn = sum((PICTURES / page / name).exists() for name in pictures)
+        said = f"{page}: {sum(map(bool, found.values()))} of {len(found)}"
+        lines.append(f"{said}, pictures {drawn} of {len(pictures)}" if pictures else said)
+    return "\n".join([*lines, *(fault for page in pages() for fault in stale(page))])
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("update", "build", "share"))
+    parser.add_argument("what", choices=("update", "figures", "build", "share"))
     what = parser.parse_args(arguments).what
     if what == "update":
         update()
+    elif what == "figures":
+        draw()
     elif what == "build":
         build()
     print(share())

@@ -1,13 +1,18 @@
-"""The Chinese edition: every page of the core track is translated, and a translation keeps what it must not change."""
+"""The Chinese edition: every page of the core track and every picture there is translated, and a translation keeps what
+it must not change."""
 
 from __future__ import annotations
 
 import json
+import pickle
 from functools import cache
+from hashlib import sha256
 
 import pytest
 
 import chinese
+import figure_words
+from companion.teaching import figure, figures
 from notebooks import ROOT
 
 LIVE = 0.9
@@ -28,21 +33,21 @@ def english(page: str) -> str:
     return squashed("\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"))
 
 
-def catalog(page: str) -> dict[str, str]:
-    return {each.id: each.string for each in chinese.entries(chinese.read(chinese.CATALOGS / f"{page}.po"))}
-
-
 @pytest.mark.parametrize("page", chinese.pages())
 def test_a_page_of_the_core_track_is_chinese(page):
-    messages = catalog(page)
+    messages = chinese.translations(page)
     live = [text for text, translation in messages.items() if translation and squashed(text) in english(page)]
     assert len(messages) >= 30
     assert len(live) >= LIVE * len(messages), f"run: python book/_ext/chinese.py update, then translate {page}"
 
 
-@pytest.mark.parametrize("page", chinese.pages())
+@pytest.mark.parametrize("page", [*chinese.pages(), chinese.WORDS, chinese.DESCRIPTIONS, chinese.INTERACTIVE])
 def test_a_translation_keeps_code_formulas_links_and_numbers(page):
-    wrong = {text: found for text, said in catalog(page).items() if said and (found := chinese.faults(text, said))}
+    wrong = {
+        text: found
+        for text, said in chinese.translations(page).items()
+        if said and (found := chinese.faults(text, said))
+    }
     assert wrong == {}
 
 
@@ -67,14 +72,12 @@ def test_a_changed_paragraph_loses_its_translation(tmp_path, monkeypatch):
     from babel.messages.catalog import Catalog
 
     monkeypatch.setattr(chinese, "CATALOGS", tmp_path)
-    before, template = Catalog(locale="zh_CN"), Catalog()
+    before = Catalog(locale="zh_CN")
     before.add("kept", "留下")
     before.add("gone", "走了")
     with (tmp_path / "page.po").open("wb") as file:
         pofile.write_po(file, before)
-    template.add("kept")
-    template.add("new, with {braces}")
-    template.add("**本章要点** 已是中文")
+    template = ["kept", "new, with {braces}", "**本章要点** 已是中文"]
     found = {each.id: each for each in chinese.entries(chinese.updated("page", template))}
     assert {text: each.string for text, each in found.items()} == {
         "kept": "留下",
@@ -82,3 +85,156 @@ def test_a_changed_paragraph_loses_its_translation(tmp_path, monkeypatch):
         "**本章要点** 已是中文": "**本章要点** 已是中文",
     }
     assert not any(each.flags for each in found.values())
+
+
+@pytest.mark.parametrize("page", chinese.pages())
+def test_every_picture_has_a_chinese_one_that_is_not_stale(page):
+    assert chinese.stale(page) == [], "run: python book/_ext/chinese.py figures"
+
+
+def test_every_picture_of_the_edition_is_described_in_chinese_and_none_besides():
+    texts = {text for page in chinese.pages() for text in chinese.shown(page).values()}
+    described = chinese.translations(chinese.DESCRIPTIONS)
+    assert len(texts) >= 20
+    assert set(described) == texts, "run: python book/_ext/chinese.py update"
+    assert all(described.values())
+
+
+def test_the_catalogs_hold_every_word_of_the_figures_and_each_is_translated():
+    drawn = [set(figure_words.words_in(path)) for path in chinese.PICTURES.rglob("*.png")]
+    live = [words for page in chinese.pages() if (words := chinese.said_live(page))]
+    assert len(drawn) >= 20 and len(live) >= 10
+    for catalog, said in ((chinese.WORDS, drawn), (chinese.INTERACTIVE, live)):
+        words = chinese.translations(catalog)
+        assert set(words) == set().union(*said), f"{catalog}: run book/_ext/chinese.py figures, and update"
+        assert [word for word, translation in words.items() if not translation] == []
+        assert [word for word in words if word.count("{}") != words[word].count("{}")] == []
+
+
+def test_the_pictures_are_small():
+    assert sum(path.stat().st_size for path in chinese.PICTURES.rglob("*.png")) < 1_500_000
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ends at 0.12", "ends at {}"),
+        ("F1, 1,329 labels", "F1, {} labels"),
+        ("rate 1e-4", "rate {}"),
+        ("1e-4", None),
+        ("−0.5", None),
+        ("gradient -0.3", "gradient {}"),
+        ("$\\mathdefault{10^{-3}}$", None),
+        ("λ 10", None),
+        ("[CLS]", "[CLS]"),
+        ("", None),
+    ],
+)
+def test_numbers_are_places_and_numbers_alone_are_no_words(text, found):
+    assert figure_words.pattern(text) == found
+
+
+def test_a_translation_takes_over_the_numbers_in_their_order():
+    words = {"{} of {} labels": "{} / {} 个标签", "loss": ""}
+    assert figure_words.translate("3 of 1,329 labels", words) == "3 / 1,329 个标签"
+    assert figure_words.translate("loss", words) == "loss"
+    assert figure_words.translate("0.5", words) == "0.5"
+
+
+@pytest.fixture
+def drawn():
+    """A figure that says something in every place where a figure can."""
+    import matplotlib.pyplot as plt
+
+    plt.switch_backend("agg")
+    chart, axes = figure(4, 2)
+    axes.plot([0, 1], [1, 2], label="one line")
+    axes.set(title="a title", xlabel="update", xticks=[0, 1], xticklabels=["low", "high"])
+    axes.annotate("here", (0, 1))
+    axes.legend()
+    chart.suptitle("above")
+    yield chart
+    plt.close("all")
+
+
+SAID = {"one line", "a title", "update", "low", "high", "here", "above"}
+
+
+def test_every_text_of_a_figure_is_drawn_in_the_other_language_and_comes_back(drawn, tmp_path):
+    english = figures.encode(drawn)
+    words = {word: word.upper() for word in SAID - {"here"}}
+    with figure_words.translated(drawn, words) as said:
+        other = figures.encode(drawn)
+        labels = [label.get_text() for label in drawn.axes[0].get_xticklabels()]
+    assert said == SAID
+    assert labels == ["LOW", "HIGH"]
+    assert other != english
+    assert figures.encode(drawn) == english
+
+
+def test_a_picture_knows_the_words_that_it_was_drawn_with(drawn, tmp_path):
+    path = tmp_path / "figure.pickle"
+    path.write_bytes(pickle.dumps(drawn))
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(figure_words.draw(path, {"here": "HERE"}))
+    assert figure_words.words_in(picture) == {word: "HERE" if word == "here" else "" for word in SAID}
+
+
+def test_a_figure_is_kept_under_the_hash_of_its_picture_and_the_picture_stays_the_same(drawn, tmp_path, monkeypatch):
+    english = figures.encode(drawn)
+    monkeypatch.setattr(figures, "encode", figures.encode)
+    figure_words.keep(str(tmp_path))
+    assert figures._payload(drawn, "png")[0] == english
+    assert [path.stem for path in tmp_path.iterdir()] == [sha256(english).hexdigest()]
+
+
+def test_the_words_of_an_interactive_figure_are_exchanged_and_nothing_else():
+    from companion.teaching import Explore
+
+    values = {(option,): {"one": [1, 2], "two": [2, 1]} for option in ("few", "many")}
+    says = {(option,): f"{option}: 3 found" for option in ("few", "many")}
+    shown = Explore("A title", controls={"steps": ["few", "many"]}, x=[0, 1], values=values, say=says, y_label="loss")
+    page = f"<p>few</p>{shown.html()}<p>A title</p>"
+    assert figure_words.interactive(page, lambda text: text) == page
+    said = figure_words.words_of(page)
+    assert {"A title", "steps", "few", "many", "one", "two", "loss", "few: {} found"} <= set(said)
+    other = figure_words.interactive(page, str.upper)
+    assert other.startswith("<p>few</p>") and other.endswith("<p>A title</p>")
+    assert figure_words.words_of(other) == [word.upper() for word in said]
+    assert len(other) == len(page)
+
+
+def test_what_is_wrong_with_pictures_is_said(tmp_path, monkeypatch):
+    page = "book/walkthroughs/train-a-tagger"
+    kept, lost = (chinese.PICTURES / page / name for name in chinese.shown(page))
+    (tmp_path / page).mkdir(parents=True)
+    (tmp_path / page / kept.name).write_bytes(kept.read_bytes())
+    (tmp_path / page / "old.png").write_bytes(kept.read_bytes())
+    translations = chinese.translations
+    said = translations(chinese.WORDS) | {"update": "别的"}
+    monkeypatch.setattr(chinese, "PICTURES", tmp_path)
+    monkeypatch.setattr(chinese, "translations", lambda page: said if page == chinese.WORDS else translations(page))
+    found = chinese.stale(page)
+    assert f"{lost.name}: not drawn" in found
+    assert "old.png: its English picture is gone" in found
+    assert any(fault.startswith(f"{kept.name}: 'update'") for fault in found)
+
+
+def test_a_built_page_shows_the_chinese_pictures(tmp_path, monkeypatch):
+    page = "book/walkthroughs/the-production-training-loop"  # One of its texts has an apostrophe.
+    html = tmp_path / "_build" / "html"
+    (html / page).parent.mkdir(parents=True)
+    (html / "_images").mkdir()
+    shown = chinese.shown(page)
+    lines = [f'<img alt="{text}" src="../../_images/{name}" />' for name, text in shown.items()]
+    (html / f"{page}.html").write_text("\n".join(lines), "utf-8")
+    monkeypatch.setattr(chinese, "EDITION", tmp_path)
+    for _ in range(2):  # A second build finds its pages exchanged already.
+        chinese.exchange(page)
+    built = (html / f"{page}.html").read_text("utf-8")
+    for name, text in shown.items():
+        assert text not in built and chinese.translations(chinese.DESCRIPTIONS)[text] in built
+        assert (html / "_images" / name).read_bytes() == (chinese.PICTURES / page / name).read_bytes()
+    (html / f"{page}.html").write_text("<p></p>", "utf-8")
+    with pytest.raises(SystemExit, match="does not describe"):
+        chinese.exchange(page)
