@@ -12,6 +12,7 @@ import re
 import types
 from pathlib import Path
 
+from sphinx.ext.autodoc.preserve_defaults import update_defvalue
 from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,8 +120,18 @@ def _link_places(app, pagename, templatename, context, doctree):
     context["body"] = PLACE.sub(link, context["body"])
 
 
+def _keep_defaults(app, described, bound):
+    """What `autodoc_preserve_defaults` does, but for signatures that name more options than the source has."""
+    if not hasattr(described, "__signature__"):
+        update_defvalue(app, described, bound)
+
+
 def setup(app):
     app.setup_extension("sphinx.ext.autodoc")
+    before = "autodoc-before-process-signature"
+    for listener in [each for each in app.events.listeners[before] if each.handler is update_defvalue]:
+        app.disconnect(listener.id)
+    app.connect(before, _keep_defaults)
     app.setup_extension("sphinx.ext.viewcode")
     app.add_directive("api", Api)
     app.connect("autodoc-process-docstring", _process)

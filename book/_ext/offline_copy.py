@@ -33,6 +33,10 @@ PREPARE = """() => {
   document.querySelectorAll('details:not(.hide)').forEach(each => { each.open = true; });
   document.querySelectorAll('details.hide, nav.road-map, script').forEach(each => each.remove());
   document.documentElement.dataset.theme = 'light';
+  // What is as tall as a sheet has to be broken somewhere: kept whole it would leave the sheet before it empty.
+  document.querySelectorAll('div.cell, figure, table, pre, blockquote').forEach(each => {
+    if (each.offsetHeight > 800) each.style.breakInside = 'auto';
+  });
 }"""
 
 
