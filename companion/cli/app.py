@@ -55,7 +55,7 @@ def corpora(
     as_json: JSON = False,
 ) -> None:
     """List the corpora that have a name, describe one, report on the book's own, or clean a text of test sentences."""
-    from companion.cli.corpora import list_corpora, show_corpus
+    from companion.cli.corpora import list_corpora, refuse_names, show_corpus
 
     if remove or source or out is not None:
         from companion.cli.decontaminate import remove_from_text
@@ -65,6 +65,7 @@ def corpora(
     if report or retrain:
         from companion.cli.corpus_report import report_corpora
 
+        refuse_names(name or [])
         return report_corpora(retrain=retrain, as_json=as_json)
     if not name:
         return list_corpora(as_json=as_json)
@@ -126,6 +127,7 @@ def predict(
 
 
 def export(
+    context: typer.Context,
     run: Annotated[Path, typer.Argument(help="A run folder, or an exported model.")],
     folder: Annotated[Path, typer.Argument(help="Where the exported folder is written.")],
     base: Annotated[str | None, typer.Option(help=BASE_HELP)] = None,
@@ -144,8 +146,10 @@ def export(
 
         bounds = {"f1_drop": max_f1_drop, "agreement": min_agreement}
         return export_graph(run, folder, data, base=base, precision=precision, bounds=bounds, as_json=as_json)
+    from companion.cli.options import refuse_given
     from companion.cli.predict import export_model
 
+    refuse_given(context, ("precision", "data", "max_f1_drop", "min_agreement"), without="--onnx")
     export_model(run, folder, base=base, as_json=as_json)
 
 

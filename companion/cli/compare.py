@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from companion.corpora.records import Corpus
     from companion.corpora.texts import TextCorpus
 
+KINDS = {
+    "tags": "words with tags",
+    "single": "texts with one label each",
+    "multi": "texts with several labels",
+    "regression": "texts with a number",
+}
 OPTIMISTIC = {
     "train": "Both runs learned from these rows, so neither score says how good they are on others.",
     "dev": "Dev chose the weights of both runs, so both scores are optimistic; the test split is there to compare.",
@@ -31,15 +37,18 @@ def compare_runs(a: Path, b: Path, source: Source, *, split: str, as_json: bool)
         ConfigError: the runs are of different tasks, or their rows differ.
         DataError: the rows have labels that one of the two does not know.
     """
+    folders = [model_folder(folder) for folder in (a, b)]
     from companion.deployment.predictor import load
     from companion.evaluation.comparison import compare
     from companion.tasks.scoring import evaluate
 
-    predictors = [load(model_folder(folder)) for folder in (a, b)]
+    predictors = [load(folder) for folder in folders]
     tasks = [predictor.task for predictor in predictors]
     kinds = [getattr(task.settings, "kind", "tags") for task in tasks]
     if kinds[0] != kinds[1]:
-        raise ConfigError(f"{a} is for {kinds[0]}, {b} for {kinds[1]}", remedy="compare two models of the same task")
+        raise ConfigError(
+            f"{a} is for {KINDS[kinds[0]]}, {b} for {KINDS[kinds[1]]}", remedy="compare two models of the same task"
+        )
     own = None
     if source.train is None and source.corpus is None:
         own = _shared_corpus((a, b), split)

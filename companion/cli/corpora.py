@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from companion.cli.output import emit, table
+from companion.cli.output import emit, listing
 from companion.errors import ConfigError
 
 
@@ -16,7 +16,20 @@ def list_corpora(*, as_json: bool) -> None:
     rows = [entry.summary() for entry in entries()]
     columns = ("name", "rows", "size", "where", "licence", "what")
     lines = [[row[column] for column in columns] for row in rows]
-    emit(rows, table([["corpus", *columns[1:]], *lines]), as_json=as_json)
+    emit(rows, listing([["corpus", *columns[1:]], *lines]), as_json=as_json)
+
+
+def refuse_names(names: list[str]) -> None:
+    """Refuse names beside `--report`, which is about all of the book's corpora.
+
+    Raises:
+        ConfigError: one is given.
+    """
+    if names:
+        raise ConfigError(
+            f"--report is about the book's own corpora, all of them, and {names[0]} is named as well",
+            remedy=f"leave {names[0]} out, or describe it without --report",
+        )
 
 
 def show_corpus(names: list[str], *, as_json: bool) -> None:

@@ -93,7 +93,18 @@ def _read(path: Path, files: dict[str, Path | None], score: str | None) -> Repor
 def _report(folder: Path, rows: dict[str, Any], score: str | None) -> Report:
     from companion.doctor import doctor
 
+    folder = _inner(folder)
     return doctor(only=PROBES, folder=folder, score=score, **rows, **_opened(folder, rows))
+
+
+def _inner(folder: Path) -> Path:
+    """The model in a run folder, as every other command takes it; any other folder itself."""
+    from companion.recipes.story import MODEL_FOLDER
+
+    if (folder / "config.json").is_file() or not (folder / MODEL_FOLDER / "config.json").is_file():
+        return folder
+    say(f"{folder} is a run; its model is looked at: {folder / MODEL_FOLDER}")
+    return folder / MODEL_FOLDER
 
 
 def _opened(folder: Path, rows: dict[str, Any]) -> dict[str, Any]:
@@ -110,7 +121,10 @@ def _opened(folder: Path, rows: dict[str, Any]) -> dict[str, Any]:
     given |= {"model": model, "tokenizer": task.encoder.tokenizer}
     tried = next((list(rows[name])[:ROWS] for name in ("test", "dev", "train") if name in rows), [])
     fitting = [row for row in tried if _fits(row, task.labels)]
-    if fitting and (task.name == "tokens") == tagged:
+    if tried and (task.name == "tokens") != tagged:
+        wanted, there = ("tagged words", "labelled texts")[:: 1 if task.name == "tokens" else -1]
+        say(f"the model is not tried on the rows: it is for {wanted}, and these are {there}")
+    elif fitting:
         given["loader"] = task.batches(fitting, batch_size=16, order="random")
     return given
 

@@ -1,8 +1,11 @@
 """Options that several commands have, and how they are explained."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
+
+from companion.errors import ConfigError
 
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program.")]
 TRAIN_HELP = "A file of your own to train on: CoNLL, CSV, or JSONL (told by its ending, or by --format)."
@@ -12,3 +15,18 @@ FORMAT_HELP = "auto, conll, csv, or jsonl."
 TASK_HELP = (
     "tokens (words with tags), text (texts with labels), answers (prompts with answers), or auto: by the columns."
 )
+
+
+def refuse_given(context: typer.Context, names: Iterable[str], *, without: str) -> None:
+    """Refuse options that were typed and have no meaning without another one, which is not there.
+
+    Raises:
+        ConfigError: one of them was typed, be it with its usual value.
+    """
+    for name in names:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(
+                f"{option} has no meaning without {without}", remedy=f"add {without}, or leave {option} out"
+            )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
+import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -35,6 +37,20 @@ def spoken_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *where, **more: say(f"warning: {message}")
         yield
+
+
+def listing(rows: list[list[str]]) -> str:
+    """A table whose last column explains: on a terminal that it does not fit, it stands below its row, folded.
+
+    Where the output is a file or a pipe, every row stays one line.
+    """
+    whole = table(rows)
+    columns = shutil.get_terminal_size().columns
+    if not sys.stdout.isatty() or max(map(len, whole.splitlines())) <= columns:
+        return whole
+    head, dashes, *lines = table([row[:-1] for row in rows]).splitlines()
+    folds = [textwrap.fill(row[-1], columns, initial_indent="    ", subsequent_indent="    ") for row in rows[1:]]
+    return "\n".join([head, dashes, *(line for pair in zip(lines, folds, strict=True) for line in pair)])
 
 
 def table(rows: list[list[str]]) -> str:

@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from companion.cli.evaluate import model_folder
 from companion.cli.output import emit, plain, table
-from companion.errors import DataError, ExportError
+from companion.errors import ConfigError, DataError, ExportError
 from companion.recipes.story import read_story
 from companion.tasks.card import PIPELINES, write_card
 from companion.tasks.folder import opens_with_pipeline
@@ -31,13 +32,18 @@ def predict_texts(
     """Print the entities (or, from a classifier, the label) of each text: for people, or one JSON object a line.
 
     Raises:
-        DataError: the file cannot be read, or there is no text.
-        ConfigError: there is no such precision, or this machine does not compute in it.
+        DataError: the file or standard input cannot be read, or there is no text.
+        ConfigError: texts and a file are given, there is no such precision, or this machine does not compute in it.
     """
     from companion.deployment.predictor import load
 
+    if texts and file is not None:
+        raise ConfigError(
+            f"{len(texts)} {'text is' if len(texts) == 1 else 'texts are'} given as well as --file {file}",
+            remedy="give one or the other",
+        )
     predictor = load(model_folder(folder), base=base, precision=precision)
-    given = _lines(file) if file is not None else iter(texts) if texts else (line.rstrip("\r\n") for line in sys.stdin)
+    given = iter(texts) if texts else _lines(file)
     seen = 0
     # A file is never in memory as a whole: a million lines need no more of it than a thousand.
     while chunk := list(islice(given, CHUNK)):
@@ -102,14 +108,18 @@ def export_model(run: Path, folder: Path, *, base: str | None, as_json: bool) ->
 
     source = model_folder(run)
     predictor = load(source, base=base)
-    if folder.exists() and any(folder.iterdir()):
-        raise ExportError("is not empty", file=folder, remedy="name a new folder")
+    if folder.exists() and not folder.is_dir():
+        raise ExportError("is a file", file=folder, remedy="name a new folder")
     try:
+        if folder.exists() and any(folder.iterdir()):
+            raise ExportError("is not empty", file=folder, remedy="name a new folder")
         shutil.copytree(source, folder, dirs_exist_ok=True)
         if {"task_name", "data"} <= (story := read_story(run)).keys():
             write_card(folder, story)
     except OSError as error:
-        raise ExportError(f"cannot be written: {error}", file=folder, remedy="choose another folder") from error
+        raise ExportError(
+            f"cannot be written: {error.strerror or error}", file=folder, remedy="choose another folder"
+        ) from error
     pipeline = PIPELINES[predictor.task.name]
     piped = opens_with_pipeline(predictor.task, folder)
     usage = f'transformers.pipeline("{pipeline}", "{folder}")' if piped else f'companion.load("{folder}")'
@@ -117,18 +127,26 @@ def export_model(run: Path, folder: Path, *, base: str | None, as_json: bool) ->
     emit({"folder": str(folder), "labels": list(predictor.labels)}, text, as_json=as_json)
 
 
-def _lines(file: Path) -> Iterator[str]:
-    """The lines of a UTF-8 file, one at a time, without their ends."""
+def _lines(file: Path | None) -> Iterator[str]:
+    """The lines of a UTF-8 file, or of standard input, one at a time, without their ends."""
+    name = "standard input" if file is None else file
     try:
-        with file.open("rb") as stream:
+        with nullcontext(getattr(sys.stdin, "buffer", sys.stdin)) if file is None else file.open("rb") as stream:
             for number, line in enumerate(stream, start=1):
-                try:
-                    yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-                except UnicodeDecodeError as error:
-                    raise DataError(
-                        f"is not UTF-8 (line {number}, byte {error.start + 1} of it)",
-                        file=file,
-                        remedy="save the file as UTF-8 text",
-                    ) from error
+                yield _decoded(line, number, name).rstrip("\r\n")
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", file=file, remedy="check the path") from error
+        raise DataError(f"cannot be read: {error.strerror}", file=name, remedy="check the path") from error
+
+
+def _decoded(line: bytes | str, number: int, name: str | Path) -> str:
+    """A line as text; where standard input is replaced, as in a notebook, it is text already."""
+    if isinstance(line, str):
+        return line
+    try:
+        return line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"is not UTF-8 (line {number}, byte {error.start + 1} of it)",
+            file=name,
+            remedy="save the file as UTF-8 text",
+        ) from error

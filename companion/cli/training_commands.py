@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from companion.cli.options import FORMAT_HELP, JSON, TASK_HELP, TRAIN_HELP
+from companion.cli.options import FORMAT_HELP, JSON, TASK_HELP, TRAIN_HELP, refuse_given
 
 
 def train(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="The run folder: checkpoints, the exported model, run.json.")],
     corpus: Annotated[str | None, typer.Option(help="A corpus by name (see: companion corpora).")] = None,
     train: Annotated[Path | None, typer.Option(help=TRAIN_HELP)] = None,
@@ -71,6 +72,8 @@ def train(
     from companion.cli.source import Source
     from companion.cli.train import train_model
 
+    if recipe is None:
+        refuse_given(context, ("schedule", "weight"), without="--recipe hybrid")
     read = {"format": format, "task": task, "columns": columns, "scheme": scheme, "repair": repair}
     source = Source(corpus=corpus, train=train, dev=dev, test=test, **read)
     given = {

@@ -37,6 +37,12 @@ except ImportError as error:
 INLINE = 4_000
 """Characters whose words are split in the event loop; more would keep other requests waiting, and goes to a thread."""
 HALF_A_CHARACTER = re.compile(r"[\ud800-\udfff]")
+NOT_VALID = {
+    "json_invalid": "this is no JSON",
+    "extra_forbidden": "there is no such field",
+    "model_attributes_type": "this is no JSON object sent with content-type: application/json",
+}
+"""What is said to a body that does not validate, by pydantic's name of the reason."""
 REFUSALS = {400: "not understood", 401: "no token", 404: "no such model", 413: "too much", 503: "full", 504: "too late"}
 RETRY = 1
 
@@ -233,9 +239,7 @@ def _add_refusals(app: FastAPI) -> None:
         # The place may hold the name of a field that the client made up, the message never holds what it sent.
         known = {"body", *PredictRequest.model_fields}
         place = [str(part) if isinstance(part, int) or part in known else "?" for part in first["loc"]]
-        message = {"json_invalid": "this is no JSON", "extra_forbidden": "there is no such field"}.get(
-            first["type"], f"this is not what the field holds ({first['type']})"
-        )
+        message = NOT_VALID.get(first["type"], f"this is not what the field holds ({first['type']})")
         return answer(request, Refused(400, "bad_request", message, field=".".join(place)))
 
     @app.exception_handler(HTTPException)

@@ -80,7 +80,7 @@ def test_taggers_are_compared_too(runs: dict[str, Path], capsys: pytest.CaptureF
     ("pair", "more", "message"),
     [
         (("bad", "other"), (), "do not have the same test rows (30 in"),
-        (("bad", "tagger"), (), "is for single, "),
+        (("bad", "tagger"), (), "is for texts with one label each, "),
         (("bad", "nowhere"), (), "holds neither a run nor a model"),
         (("bad/model", "good/model"), (), "there is nothing to measure on"),
         (("bad", "good"), ("--data", "my.conll"), "a CoNLL file holds words with tags"),

@@ -63,6 +63,24 @@ def test_a_build_decides_what_fails(place: Path, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out.startswith("::notice::nothing found")
 
 
+def test_a_run_folder_is_taken_as_its_model(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "model").symlink_to(place / "good")
+    files = ("--data", place / "train.conll", "--test", place / "test.conll")
+    assert run(place / "good", *files) == 0
+    direct = capsys.readouterr()
+    assert run(tmp_path / "run", *files) == 0
+    told = capsys.readouterr()
+    assert told.out == direct.out
+    assert told.err.removesuffix(direct.err).startswith(f"{tmp_path / 'run'} is a run; its model is looked at: ")
+
+
+def test_a_model_that_is_not_for_the_rows_is_said(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "texts.csv").write_text("text,label\nOslo is cold,yes\nRome is warm,no\n", "utf-8")
+    run(place / "good", "--data", tmp_path / "texts.csv")
+    assert "it is for tagged words, and these are labelled texts" in capsys.readouterr().err
+
+
 def test_code_is_read_and_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     script = tmp_path / "train.py"
     script.write_text("from transformers import AdamW\nraise SystemExit(7)\n", "utf-8")

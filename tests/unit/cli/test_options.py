@@ -222,6 +222,45 @@ def test_texts_come_from_standard_input_and_answers_are_for_programs(trained, tm
     assert document == {"folder": str(tmp_path / "copy"), "labels": story(trained)["labels"]}
 
 
+def test_standard_input_is_read_as_utf_8_or_refused_with_its_line(trained, capsys, monkeypatch) -> None:
+    def given(data: bytes) -> int:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data), encoding="ascii"))
+        return main(["predict", str(trained), "--json"])
+
+    assert given("Müller left.\r\n".encode()) == 0
+    assert json.loads(capsys.readouterr().out)["text"] == "Müller left."
+    assert given("Oslo\nMüller left.\n".encode("latin-1")) == 1
+    assert "standard input: is not UTF-8 (line 2, byte 2 of it)" in capsys.readouterr().err
+
+
+def test_texts_and_a_file_are_not_both_taken(trained, tmp_path, capsys) -> None:
+    assert main(["predict", str(trained), "Oslo", "--file", str(tmp_path / "texts.txt")]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "1 text is given as well as --file" in told.err
+
+
+@pytest.mark.parametrize("option", [("--precision", "int8"), ("--data", "x.conll"), ("--max-f1-drop", "0.1")])
+def test_what_belongs_to_a_graph_is_refused_without_one(trained, tmp_path, capsys, option) -> None:
+    assert main(["export", str(trained), str(tmp_path / "copy"), *option]) == 1
+    assert f"{option[0]} has no meaning without --onnx" in capsys.readouterr().err
+    assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize("option", [("--schedule", "sequence"), ("--weight", "0.5")])
+def test_what_belongs_to_the_hybrid_recipe_is_refused_without_it(files, tmp_path, capsys, option) -> None:
+    assert train(files, tmp_path / "run", *option) == 1
+    assert f"{option[0]} has no meaning without --recipe hybrid" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_model_is_not_exported_onto_a_file(trained, tmp_path, capsys) -> None:
+    (tmp_path / "copy").write_text("mine", encoding="utf-8")
+    assert main(["export", str(trained), str(tmp_path / "copy")]) == 1
+    assert "copy: is a file" in capsys.readouterr().err
+    assert (tmp_path / "copy").read_text(encoding="utf-8") == "mine"
+
+
 COMMANDS = typer.main.get_command(app.build_app()).commands
 
 

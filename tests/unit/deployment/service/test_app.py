@@ -69,6 +69,12 @@ def test_a_classifier_says_that_it_would_have_to_cut(port):
     assert (status, answer["error"]["code"]) == (400, "no_words")
 
 
+def test_a_body_without_its_type_is_told_which(port):
+    status, answer = ask(port, {"text": "Angela"}, **{"content-type": "application/x-www-form-urlencoded"})
+    assert (status, answer["error"]["code"]) == (400, "bad_request")
+    assert answer["error"]["message"].endswith("content-type: application/json")
+
+
 def test_what_is_counted_bears_names_of_ours(port):
     ask(port, {"texts": ["Angela Merkel left", "Wolfsburg"]}, "/v1/models/tagger/predict")
     lines = [line for line in get(port, "/metrics")[1].splitlines() if not line.startswith("#")]
