@@ -83,7 +83,7 @@ torture-service: setup
 	$(BIN)/python -m tests.faults.service_all
 
 pages: book
-	COMPANION_REQUIRE_PAGES=1 $(BIN)/pytest tests/book -m "pages or browser"
+	COMPANION_REQUIRE_PAGES=1 $(BIN)/pytest tests/book -n 2 --dist loadgroup -m "pages or browser"
 
 site: book
 	$(BIN)/python book/_ext/offline_copy.py zip

@@ -104,7 +104,7 @@ class ReadReport:
     """Decisions of the readers in words: the scheme of each file, the rule of a split."""
 
 
-def check_rows(corpus: Corpus | TextCorpus, kind: type, remedy: str) -> None:
+def check_splits(corpus: Corpus | TextCorpus, kind: type, remedy: str) -> None:
     """Look at the first row of every split of a new corpus, so that a table or a list of tuples is named as such.
 
     Raises:
@@ -160,7 +160,7 @@ class Corpus:
     """Whom to cite, when known."""
 
     def __post_init__(self) -> None:
-        check_rows(
+        check_splits(
             self, Sentence, "Read them with Corpus.from_spans, from_conll, from_csv, from_jsonl or from_datasets."
         )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from companion.corpora.options import About, takes
-from companion.corpora.records import SPLITS, check_rows, summary
+from companion.corpora.records import SPLITS, check_splits, summary
 from companion.errors import DataError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class TextCorpus:
     """Whom to cite, when known."""
 
     def __post_init__(self) -> None:
-        check_rows(self, Text, "Make the rows with [companion.Text(text=…, label=…), …].")
+        check_splits(self, Text, "Make the rows with [companion.Text(text=…, label=…), …].")
 
     def __repr__(self) -> str:
         return summary(self)

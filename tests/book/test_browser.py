@@ -141,26 +141,42 @@ def problems(browser, address: str, mode: str, picture: Path | None = None) -> l
 
 
 def violations(page) -> list[str]:
-    """What axe finds against WCAG 2.1, levels A and AA, but for contrast; it is the same in every mode."""
+    """What axe finds against WCAG 2.1, levels A and AA, but for contrast."""
     options = {"runOnly": {"type": "tag", "values": WCAG}, "rules": {"color-contrast": {"enabled": False}}}
-    return _axe(page, None, options, least=5)
+    report = _axe(page, None, options)
+    assert len(report["passes"]) >= 5, "axe looked at nothing"
+    return _told(report)
 
 
 def faint(page) -> list[str]:
     """Text that axe finds too faint for what is behind it."""
-    kinds = page.evaluate(ONE_OF_EACH_KIND)
-    return _axe(page, {"include": [["[data-contrast]"]]}, {"runOnly": ["color-contrast"]}, least=1) if kinds else []
+    assert page.evaluate(ONE_OF_EACH_KIND), "the page says nothing"
+    report = _axe(page, {"include": [["[data-contrast]"]]}, {"runOnly": ["color-contrast"]})
+    assert report["passes"] or report["violations"], "axe looked at nothing"
+    return _told(report)
 
 
-def _axe(page, where: dict | None, options: dict, least: int) -> list[str]:
+def _axe(page, where: dict | None, options: dict) -> dict:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
-    report = axe.Axe().run(page, context=where, options={**options, "preload": False}).response
-    seen = sum(len(report[kind]) for kind in ("passes", "violations"))
-    assert seen >= least, "axe looked at nothing"
+    return axe.Axe().run(page, context=where, options={**options, "preload": False}).response
+
+
+def _told(report: dict) -> list[str]:
     return [
         f"axe {fault['id']}: {fault['help']}: {[node['html'][:120] for node in fault['nodes'][:3]]}"
         for fault in report["violations"]
     ]
+
+
+def problems_of(body: str, browser, folder: Path, mode: str, picture: Path | None = None) -> list[str]:
+    """What goes wrong on a page with this body."""
+    head = "<meta name='viewport' content='width=device-width'><link rel='icon' href='data:,'><title>t</title>"
+    (folder / "page.html").write_text(f"<!doctype html><html lang='en'><head>{head}</head><body>{body}</body></html>")
+    server = serve(folder)
+    try:
+        return problems(browser, f"http://127.0.0.1:{server.server_port}/page.html", mode, picture)
+    finally:
+        server.shutdown()
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -192,22 +208,12 @@ def test_the_front_door_leads_to_the_book(browser, book):
     ],
 )
 def test_a_sabotaged_page_is_caught(browser, tmp_path, body, expected):
-    head = "<!doctype html><html lang='en'><head><meta name='viewport' content='width=device-width'>"
-    (tmp_path / "page.html").write_text(
-        f"{head}<link rel='icon' href='data:,'><title>t</title></head><body>{body}</body></html>"
-    )
-    server = serve(tmp_path)
-    found = problems(browser, f"http://127.0.0.1:{server.server_port}/page.html", "phone")
-    server.shutdown()
+    found = problems_of(body, browser, tmp_path, "phone")
     assert any(expected in problem for problem in found), found
 
 
 def test_an_inaccessible_page_is_caught(browser, tmp_path):
-    head = "<!doctype html><html lang='en'><head><link rel='icon' href='data:,'><title>t</title></head>"
-    (tmp_path / "page.html").write_text(f"{head}<body><main><h1>t</h1><p>fine<input type='range'></main></body></html>")
-    server = serve(tmp_path)
-    found = problems(browser, f"http://127.0.0.1:{server.server_port}/page.html", "light")
-    server.shutdown()
+    found = problems_of("<main><h1>t</h1><p>fine<input type='range'></main>", browser, tmp_path, "light")
     assert any("axe label" in problem for problem in found), found
 
 
@@ -215,13 +221,7 @@ def test_a_faint_word_among_many_is_caught(browser, tmp_path):
     words = "<span style='color: #222'>well</span> " * 300
     faint = "<span style='color: #222; background: #333'>badly</span>"
     lost = "<div style='background: #999'><p><b style='color: #aaa'>lost</b></p></div>"
-    head = "<!doctype html><html lang='en'><head><link rel='icon' href='data:,'><title>t</title></head>"
-    (tmp_path / "page.html").write_text(
-        f"{head}<body><main><h1>t</h1><p>{words}{faint}{words}</p>{lost}</main></body></html>"
-    )
-    server = serve(tmp_path)
-    found = problems(browser, f"http://127.0.0.1:{server.server_port}/page.html", "light")
-    server.shutdown()
+    found = problems_of(f"<main><h1>t</h1><p>{words}{faint}{words}</p>{lost}</main>", browser, tmp_path, "light")
     assert len(found) == 1, found
     assert "badly" in found[0]
     assert "lost" in found[0]
@@ -229,12 +229,6 @@ def test_a_faint_word_among_many_is_caught(browser, tmp_path):
 
 
 def test_a_sound_page_passes_and_is_pictured(browser, tmp_path):
-    head = "<!doctype html><html lang='en'><head><meta name='viewport' content='width=device-width'>"
-    (tmp_path / "page.html").write_text(
-        f"{head}<link rel='icon' href='data:,'><title>t</title></head><body>fine</body></html>"
-    )
-    server = serve(tmp_path)
     picture = tmp_path / "shots" / "page.png"
-    assert problems(browser, f"http://127.0.0.1:{server.server_port}/page.html", "phone", picture) == []
-    server.shutdown()
+    assert problems_of("fine", browser, tmp_path, "phone", picture) == []
     assert picture.stat().st_size > 1_000

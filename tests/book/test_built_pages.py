@@ -13,7 +13,8 @@ from notebooks import pages
 ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
 
-pytestmark = pytest.mark.pages
+# The book is parsed once for all of them.
+pytestmark = [pytest.mark.pages, pytest.mark.xdist_group("built")]
 
 LOADING = {
     "script": ["src"],

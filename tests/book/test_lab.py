@@ -17,7 +17,8 @@ import pytest
 
 from tests.chromium import CHROMIUM, OPTIONS
 
-pytestmark = pytest.mark.browser
+# One server for all of them.
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("lab")]
 
 TOKEN = "lab-test"
 CELLS = (
