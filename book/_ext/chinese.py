@@ -29,8 +29,8 @@ from babel.messages import pofile
 from babel.messages.catalog import Catalog, Message
 
 import figure_words
+from editions import FOLDER, pages
 from notebooks import ROOT, code_cells, set_environment
-from road_map import road_map
 
 LANGUAGE = "zh_CN"
 LOCALES = ROOT / "book" / "locale"
@@ -56,12 +56,6 @@ KEPT = {
 }
 PLAIN = re.compile("[\u4e00-\u9fff，。；：]{8,}")
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-
-
-def pages() -> list[str]:
-    """The pages of this edition: the cover and the core track, as `book/index`."""
-    core, _ = road_map()
-    return ["book/index", *(stop.page for stop in core)]
 
 
 def config(**changes: object) -> dict[str, object]:
@@ -238,6 +232,9 @@ def build() -> None:
     options = settings["sphinx"]["config"]["html_theme_options"]
     options["announcement"] = ANNOUNCEMENT
     options["logo"]["text"] = TITLE
+    # A page names its own address, to search engines and where somebody shares it.
+    settings["html"]["baseurl"] += FOLDER
+    settings["sphinx"]["config"]["ogp_site_url"] += FOLDER
     jupyter_book(EDITION, {**settings, "title": TITLE}, "--toc", str(translated_contents()))
     # A catalog that Sphinx does not find is no warning, it is a page in English.
     english = [

@@ -161,6 +161,7 @@ def words_in(path: Path) -> dict[str, str]:
 # One interactive figure, and within it the places of its words.
 EXPLORE = re.compile(r'<[^<>]*data-ftc-explore="(\w+)".*?ftcExplore\("\1"\)', re.DOTALL)
 OUTSIDE = re.compile(r"<(style|script)\b.*?(?:</\1>|\Z)|>([^<>]*\w[^<>]*)<", re.DOTALL)
+SCRIPTED = re.compile(r'(=== null \? |text \|\| )"([^"]+)"')
 SPOKEN = re.compile(r'(aria-label|data-hint|data-ftc-numbers)="([^"]*)"')
 
 
@@ -183,7 +184,10 @@ def interactive(page: str, say: Callable[[str], str]) -> str:
         return f'{name}="{escape(numbers(held) if name == "data-ftc-numbers" else say(held))}"'
 
     def text(found: re.Match[str]) -> str:
-        return found[0] if found[1] else f">{escape(say(unescape(found[2])))}<"
+        return SCRIPTED.sub(scripted, found[0]) if found[1] else f">{escape(say(unescape(found[2])))}<"
+
+    def scripted(found: re.Match[str]) -> str:
+        return found[1] + json.dumps(say(found[2]), ensure_ascii=False)
 
     def figure(found: re.Match[str]) -> str:
         return SPOKEN.sub(attribute, OUTSIDE.sub(text, found[0]))

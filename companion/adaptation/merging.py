@@ -83,7 +83,7 @@ def _logits(model: nn.Module) -> Tensor:
     try:
         with torch.inference_mode():
             inputs = {"input_ids": rows.to(device), "attention_mask": torch.ones_like(rows).to(device)}
-            return model(**inputs).logits.double().cpu()
+            return model(**inputs).logits.cpu().double()
     finally:
         model.train(was_training)
 

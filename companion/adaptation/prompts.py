@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from companion.adaptation.bottleneck import check_count
 from companion.adaptation.methods import body_of
 from companion.adaptation.wrapping import import_peft, wrap
 from companion.errors import ConfigError, ObjectiveError
+from companion.models.positions import positions_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,7 +43,13 @@ class PrefixTuning:
     def __call__(self, model: nn.Module) -> nn.Module:
         """Freeze the body and return the model wrapped by `peft`."""
         check_room(model, "PrefixTuning", self.length)
-        config = import_peft().PrefixTuningConfig(num_virtual_tokens=self.length)
+        body, sizes = body_of(model), _sizes(model)
+        if sizes and "past_key_values" not in inspect.signature(body.forward).parameters:
+            raise ConfigError(
+                f"PrefixTuning cannot be put on {type(body).__name__}: its layers take no keys and values from outside",
+                remedy="choose PromptTuning or LoRA",
+            )
+        config = import_peft().PrefixTuningConfig(num_virtual_tokens=self.length, **sizes)
         return with_room(wrap(model, config, method="PrefixTuning", seed=self.seed), self.length)
 
 
@@ -70,8 +78,28 @@ class PromptTuning:
     def __call__(self, model: nn.Module) -> nn.Module:
         """Freeze the body and return the model wrapped by `peft`."""
         check_room(model, "PromptTuning", self.length)
-        config = import_peft().PromptTuningConfig(num_virtual_tokens=self.length)
+        sizes = _sizes(model)
+        table = body_of(model).get_input_embeddings() if sizes else None
+        if table is not None:
+            # ELECTRA and ALBERT have narrower word vectors than layers.
+            sizes["token_dim"] = table.weight.shape[1]
+        config = import_peft().PromptTuningConfig(num_virtual_tokens=self.length, **sizes)
         return with_room(wrap(model, config, method="PromptTuning", seed=self.seed), self.length)
+
+
+def _sizes(model: nn.Module) -> dict[str, int]:
+    """What `peft` would look for in the configuration under names that not every architecture uses (DistilBERT's)."""
+    from transformers import PreTrainedModel
+
+    body = body_of(model)
+    if not isinstance(body, PreTrainedModel):
+        return {}
+    config = body.config
+    return {
+        "token_dim": config.hidden_size,
+        "num_layers": config.num_hidden_layers,
+        "num_attention_heads": config.num_attention_heads,
+    }
 
 
 def check_room(model: nn.Module, method: str, length: int) -> None:
@@ -80,7 +108,7 @@ def check_room(model: nn.Module, method: str, length: int) -> None:
     Raises:
         ConfigError: there is less room.
     """
-    positions = getattr(getattr(body_of(model), "config", None), "max_position_embeddings", None)
+    positions = positions_of(getattr(body_of(model), "config", None))
     if positions is not None and length > positions // 2:
         raise ConfigError(
             f"{method}: length {length}, but the model knows {positions} positions in all",
@@ -96,7 +124,7 @@ def with_room(model: nn.Module, length: int) -> nn.Module:
 
 def _check_length(length: int, model: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> None:
     rows = args[0] if args else named.get("input_ids")
-    known = getattr(model.config, "max_position_embeddings", None)
+    known = positions_of(model.config)
     if rows is not None and known is not None and rows.shape[1] + length > known:
         raise ObjectiveError(
             f"a text of {rows.shape[1]} word pieces and {length} positions before it, but the model knows {known}",

@@ -149,6 +149,15 @@ def drop_layers(model: nn.Module, keep: Sequence[int]) -> nn.Module:
     for number in reversed(range(count)):
         if number not in keep:
             del stack[number]
+    for place, layer in enumerate(stack):
+        for part in layer.modules():
+            # By this number a decoder's layer finds its own keys and values.
+            if hasattr(part, "layer_idx"):
+                part.layer_idx = place
+    kinds = getattr(smaller.config, "layer_types", None)
+    if kinds is not None:
+        # Which of ModernBERT's layers look at everything: it would be told from their new numbers.
+        smaller.config.layer_types = [kinds[number] for number in keep]
     smaller.config.num_hidden_layers = len(keep)
     export = exporter_of(model)
     if export is not None:

@@ -7,6 +7,7 @@ import os
 import sys
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,9 +29,14 @@ def main(arguments: list[str] | None = None) -> int:
         _report(error, as_json="--json" in arguments)
         code = 1
     except OSError as error:
-        if error.errno not in FULL:
+        if error.errno in DENIED and error.filename:
+            remedy = "name another file or folder, or change who may read and write it (ls -ld shows it)"
+            refused = CompanionError(os.strerror(error.errno), file=os.fsdecode(error.filename), remedy=remedy)
+            _report(refused, as_json="--json" in arguments)
+        elif error.errno in FULL:
+            _report(error, as_json=False)
+        else:
             raise
-        _report(error, as_json=False)
         code = 1
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)

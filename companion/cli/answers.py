@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from companion.cli.folders import check_out
 from companion.cli.output import emit, say
 from companion.errors import ConfigError
 from companion.training.checkpoint import write_json
@@ -50,6 +51,7 @@ def train_answers(
     config, named = TrainConfig(**settings), named_columns(columns)
     if named.keys() - set(KEYS):
         raise ConfigError(f"--columns names {', '.join(named)}", remedy="write prompt=…,answer=…, only what differs")
+    check_out(out)
     corpus = PairCorpus.from_jsonl(files["train"], dev=files["dev"], test=files["test"], **named)
     say(corpus.describe())
     if model == NEW:

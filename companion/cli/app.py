@@ -114,7 +114,9 @@ def compare(
 
 def predict(
     folder: Annotated[Path, typer.Argument(help="A run folder, or an exported model.")],
-    text: Annotated[list[str] | None, typer.Argument(help="Texts; without any, lines of standard input.")] = None,
+    text: Annotated[
+        list[str] | None, typer.Argument(help="Texts; without any, or with -, lines of standard input.")
+    ] = None,
     file: Annotated[Path | None, typer.Option(help="Read texts from this file, one a line.")] = None,
     base: Annotated[str | None, typer.Option(help=BASE_HELP)] = None,
     precision: Annotated[str, typer.Option(help=PRECISION_HELP)] = "fp32",

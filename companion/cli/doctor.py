@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,9 @@ PROBES = (
     "digits of the score",
 )
 """What a folder and files can be asked; the other probes need the code that trains."""
+OPTIONS = {"train": "--data", "dev": "--dev", "test": "--test", "score": "--score"}
+"""How the command calls what Python hands over as an argument."""
+WITHOUT_ROWS = "no labelled rows were given (--data, --dev or --test)"
 CODE = (".py", ".ipynb")
 ROWS = 64
 """Rows on which the saved model is tried."""
@@ -61,6 +66,8 @@ def examine(
         raise ModelError(
             "there is no such folder", file=folder, remedy="name a saved model's folder, a .py, or an .ipynb file"
         )
+    if score is not None and not _is_share(score):
+        raise ConfigError(f"--score is {score}", remedy="write a share of 1, as in 0.9670, also for 96.7 %")
     rows = {name: Source(train=path, **options).load_one() for name, path in files.items() if path is not None}
     pinned = next((str(path) for path in files.values() if path is not None), None)
     return _show(_report(folder, rows, score), pinned, fail_on=fail_on, as_json=as_json, github=github)
@@ -94,7 +101,30 @@ def _report(folder: Path, rows: dict[str, Any], score: str | None) -> Report:
     from companion.doctor import doctor
 
     folder = _inner(folder)
-    return doctor(only=PROBES, folder=folder, score=score, **rows, **_opened(folder, rows))
+    given, untried = _opened(folder, rows)
+    return spoken(doctor(only=PROBES, folder=folder, score=score, **rows, **given), untried)
+
+
+def spoken(report: Report, untried: str) -> Report:
+    """The report with the command's options in the place of Python's arguments; `untried` says why no row was tried."""
+    instead = {
+        "no metric was given (metric=)": WITHOUT_ROWS,
+        "no loader was given (loader=)": untried,
+        "the tags are numbers, and their names are not known (labels=)": "the tags of the file are numbers, not names",
+    }
+
+    def said(reason: str) -> str:
+        named = re.sub(r"\b(\w+)=(?=\)| or )", lambda found: OPTIONS.get(found[1], found[0]), reason)
+        return instead.get(reason, named)
+
+    return replace(report, not_checked=tuple(replace(one, reason=said(one.reason)) for one in report.not_checked))
+
+
+def _is_share(score: str) -> bool:
+    try:
+        return 0 <= float(score) <= 1
+    except ValueError:
+        return False
 
 
 def _inner(folder: Path) -> Path:
@@ -107,8 +137,11 @@ def _inner(folder: Path) -> Path:
     return folder / MODEL_FOLDER
 
 
-def _opened(folder: Path, rows: dict[str, Any]) -> dict[str, Any]:
-    """The model of the folder with rows to try it on, and the usual metric; without what cannot be opened."""
+def _opened(folder: Path, rows: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """The model of the folder with rows to try it on and the usual metric, and why it is tried on none, if it is not.
+
+    What cannot be opened is left out.
+    """
     from companion.corpora.records import Sentence
 
     tagged = any(isinstance(split[0], Sentence) for split in rows.values())
@@ -117,16 +150,19 @@ def _opened(folder: Path, rows: dict[str, Any]) -> dict[str, Any]:
         task, model = _load(folder)
     except CompanionError as error:
         say(f"the model is not opened: {error.problem}")
-        return given
+        return given, "the model could not be opened"
     given |= {"model": model, "tokenizer": task.encoder.tokenizer}
     tried = next((list(rows[name])[:ROWS] for name in ("test", "dev", "train") if name in rows), [])
     fitting = [row for row in tried if _fits(row, task.labels)]
     if tried and (task.name == "tokens") != tagged:
         wanted, there = ("tagged words", "labelled texts")[:: 1 if task.name == "tokens" else -1]
         say(f"the model is not tried on the rows: it is for {wanted}, and these are {there}")
-    elif fitting:
+        return given, f"the model is for {wanted}, and the rows are {there}"
+    if tried and not fitting:
+        return given, "no row has only labels that the model knows"
+    if fitting:
         given["loader"] = task.batches(fitting, batch_size=16, order="random")
-    return given
+    return given, WITHOUT_ROWS
 
 
 def _load(folder: Path) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion.cli.output import emit, plain, say
 from companion.cli.source import Source
+from companion.cli.width import fitted
 from companion.errors import ConfigError, DataError, ExportError, ModelError
 from companion.recipes.story import MODEL_FOLDER, add_result, read_story
 from companion.recipes.tuning_plan import data_digests
@@ -69,7 +70,7 @@ def evaluate_model(
     report = evaluate(predictor.model, task, rows, **options)
     if strict and own is not None and source.train is None and source.corpus is None:
         _put_down(folder, own, split, report)
-    emit(report.to_dict(), str(report), as_json=as_json)
+    emit(report.to_dict(), fitted(str(report)), as_json=as_json)
     if errors and not as_json:
         print_errors(report, rows, errors)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from companion.cli.output import emit, listing, say, table
+from companion.cli.width import fitted
 from companion.errors import ConfigError, RecordError
 
 
@@ -55,4 +56,4 @@ def run_experiment(name: str, profile: str, out: Path | None, cell: str, *, as_j
         ]
         for cell in cells
     ]
-    emit([dict(cell.result) for cell in cells], table([["cell", *shown, "time"], *rows]), as_json=as_json)
+    emit([dict(cell.result) for cell in cells], fitted(table([["cell", *shown, "time"], *rows])), as_json=as_json)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from companion.cli.dev_rows import describe_dev
+from companion.cli.folders import check_out
 from companion.cli.output import emit, say
 from companion.cli.train import describe_corpus
+from companion.cli.width import fitted
 from companion.corpora.text import read_text, split_lines
 from companion.errors import ConfigError, DataError
 from companion.training.checkpoint import write_json
@@ -48,6 +51,7 @@ def train_hybrid(
             f"the hybrid recipe, which trains everything and writes no log or story, has no use for --{name}",
             remedy=f"leave --{name} out",
         )
+    check_out(out)
     texts = [line for line in split_lines(read_text(mix["text"])) if line.strip()]
     if not texts:
         raise DataError("there is no text", file=mix["text"], remedy="give a file with a sentence or paragraph a line")
@@ -55,6 +59,7 @@ def train_hybrid(
     if not len(corpus.test):
         raise ConfigError("there is no test split to compare on", remedy="give --test")
     say(describe_corpus(corpus, task_options.get("kind", "single")))
+    describe_dev(corpus, source, chooses="the best weights")
     say(f"{len(texts):,} lines of unlabelled text")
     leaked = len(decontaminate(texts, held_out_rows(corpus)).removals)
     if leaked:
@@ -88,4 +93,4 @@ def train_hybrid(
         "comparison": found.comparison.to_dict(),
     }
     write_json(out / RESULT_FILE, document)
-    emit(document, f"{found}\n\nmodel    {folder}", as_json=as_json)
+    emit(document, fitted(f"{found}\n\nmodel    {folder}"), as_json=as_json)

@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from companion.cli.evaluate import model_folder
 from companion.cli.output import emit, plain, table
+from companion.cli.width import fitted
 from companion.errors import ConfigError, DataError, ExportError
 from companion.recipes.story import read_story
 from companion.tasks.card import PIPELINES, write_card
 from companion.tasks.folder import opens_with_pipeline
 
 if TYPE_CHECKING:
-    from companion.deployment.predictor import Answerer, TextPredictor
+    from companion.deployment.predictor import Answerer, Predictor, TextPredictor
 
 CHUNK = 2048
 """How many texts are sorted by length together: enough to waste hardly any padding."""
+BLOCK = 1 << 16
+"""Bytes that are taken from a stream at once, if so many have come: what a pipe holds on most systems."""
+STDIN = "-"
 
 
 def predict_texts(
     folder: Path, texts: list[str], file: Path | None, *, base: str | None, precision: str, as_json: bool
 ) -> None:
     """Print the entities (or, from a classifier, the label) of each text: for people, or one JSON object a line.
+
+    What comes through a pipe or from a keyboard is answered as it comes.
 
     Raises:
         DataError: the file or standard input cannot be read, or there is no text.
@@ -42,28 +50,29 @@ def predict_texts(
             f"{len(texts)} {'text is' if len(texts) == 1 else 'texts are'} given as well as --file {file}",
             remedy="give one or the other",
         )
+    texts, file = [] if texts == [STDIN] else texts, None if file == Path(STDIN) else file
     predictor = load(model_folder(folder), base=base, precision=precision)
-    given = iter(texts) if texts else _lines(file)
-    seen = 0
-    # A file is never in memory as a whole: a million lines need no more of it than a thousand.
-    while chunk := list(islice(given, CHUNK)):
+    ways: dict[str, Any] = {"texts": _print_labels, "causal_lm": _print_answers}
+    printed, seen = ways.get(predictor.task.name, _print_entities), 0
+    for chunk in _chunks(texts) if texts else _read(file):
         seen += len(chunk)
-        if predictor.task.name != "tokens":
-            printed = {"texts": _print_labels, "causal_lm": _print_answers}[predictor.task.name]
-            printed(predictor, chunk, as_json=as_json)
-            continue
-        for text, found in zip(chunk, predictor.predict_many(chunk), strict=True):
-            if as_json:
-                print(json.dumps({"text": text, "entities": [asdict(entity) for entity in found]}, ensure_ascii=False))
-                continue
-            print(plain(text))
-            rows = [
-                [entity.type, entity.text, f"{entity.start}–{entity.end}", f"{entity.score:.2f}"] for entity in found
-            ]
-            print(plain(table([["type", "text", "characters", "score"], *rows])) if rows else "  no entity found")
-            print()
+        printed(predictor, chunk, as_json=as_json)
+        # The next line may come in an hour, and who reads this is waiting.
+        sys.stdout.flush()
     if not seen:
         raise DataError("there is no text", file=file, remedy="give texts as arguments, --file, or standard input")
+
+
+def _print_entities(predictor: Predictor, texts: list[str], *, as_json: bool) -> None:
+    """Print the entities of each text."""
+    for text, found in zip(texts, predictor.predict_many(texts), strict=True):
+        if as_json:
+            print(json.dumps({"text": text, "entities": [asdict(entity) for entity in found]}, ensure_ascii=False))
+            continue
+        print(plain(text))
+        rows = [[entity.type, entity.text, f"{entity.start}–{entity.end}", f"{entity.score:.2f}"] for entity in found]
+        print(plain(fitted(table([["type", "text", "characters", "score"], *rows]))) if rows else "  no entity found")
+        print()
 
 
 def _print_labels(predictor: TextPredictor, texts: list[str], *, as_json: bool) -> None:
@@ -127,15 +136,49 @@ def export_model(run: Path, folder: Path, *, base: str | None, as_json: bool) ->
     emit({"folder": str(folder), "labels": list(predictor.labels)}, text, as_json=as_json)
 
 
-def _lines(file: Path | None) -> Iterator[str]:
-    """The lines of a UTF-8 file, or of standard input, one at a time, without their ends."""
+def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Texts as they are answered together: never all at once, so a million need no more memory than a thousand."""
+    given = iter(texts)
+    while chunk := list(islice(given, CHUNK)):
+        yield chunk
+
+
+def _read(file: Path | None) -> Iterator[list[str]]:
+    """The lines of a UTF-8 file, or of standard input, without their ends, as they are answered together.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     name = "standard input" if file is None else file
     try:
         with nullcontext(getattr(sys.stdin, "buffer", sys.stdin)) if file is None else file.open("rb") as stream:
-            for number, line in enumerate(stream, start=1):
-                yield _decoded(line, number, name).rstrip("\r\n")
+            number = 0
+            for lines in _arriving(stream) if _is_live(stream) else _chunks(stream):
+                yield [_decoded(line, number + place, name).rstrip("\r\n") for place, line in enumerate(lines, start=1)]
+                number += len(lines)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", file=name, remedy="check the path") from error
+
+
+def _is_live(stream: Any) -> bool:
+    """Whether more may come later: from a pipe or a keyboard, and not from a file on a disk."""
+    try:
+        return hasattr(stream, "read1") and not stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except OSError:  # standard input that is replaced, as in a notebook
+        return False
+
+
+def _arriving(stream: Any) -> Iterator[list[bytes]]:
+    """All lines that have come, each time some have: one where they come slowly, a block of them where they wait."""
+    held: list[bytes] = []
+    while block := stream.read1(BLOCK):
+        whole, end, rest = block.rpartition(b"\n")
+        if end:
+            yield from _chunks(b"".join([*held, whole]).split(b"\n"))
+            held = []
+        held.append(rest)
+    if last := b"".join(held):
+        yield [last]
 
 
 def _decoded(line: bytes | str, number: int, name: str | Path) -> str:

@@ -6,6 +6,8 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from companion.cli.dev_rows import describe_dev
+from companion.cli.folders import check_out
 from companion.cli.output import emit, say
 from companion.errors import ConfigError
 
@@ -49,8 +51,10 @@ def train_model(
 
     config = TrainConfig(**settings)
     adaptation = read_method(method)
+    check_out(out)
     corpus = source.load()
     say(describe_corpus(corpus, task_options.get("kind", "single")))
+    describe_dev(corpus, source, chooses="the best weights")
     trackers = open_trackers(out, tensorboard, wandb)
     given = {"model": model, "method": method, **settings, **task_options, "batch_size": batch_size, **about}
     tuned = fine_tune(

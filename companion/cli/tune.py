@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from companion.cli.dev_rows import LEAST, describe_dev
+from companion.cli.folders import check_out
 from companion.cli.output import emit, say
 from companion.cli.train import describe_corpus, read_method
+from companion.cli.width import fitted
 from companion.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,8 +41,10 @@ def tune_settings(
         raise ConfigError(
             f"--space searches {name}, and --{name.replace('_', '-')} fixes it", remedy="leave one of them out"
         )
+    check_out(out)
     corpus = source.load()
     say(describe_corpus(corpus, task_options.get("kind", "single")))
+    describe_dev(corpus, source, chooses="the settings", least=LEAST)
     tuned = tune(
         corpus,
         ranges,
@@ -52,7 +57,7 @@ def tune_settings(
         **search,
     )
     lines = [
-        str(tuned),
+        fitted(str(tuned)),
         f"model    {out / 'model'}",
         f'use      companion predict {out} "Your text."',
     ]

@@ -155,7 +155,7 @@ def _prediction(gold: Any, guess: Any) -> Any:
 
 def _number(found: Any, metric: Any) -> Score:
     """The number that a metric gives back; of several, an F1, then an accuracy, then the first."""
-    name = getattr(metric, "__name__", "metric").replace("<lambda>", "metric")
+    name = getattr(metric, "__name__", "metric").replace("<lambda>", "metric").replace("_f1", " F1")
     if isinstance(found, Mapping):
         numbers = {key: value for key, value in found.items() if isinstance(value, int | float)}
         for wanted in ("f1", "accuracy", ""):

@@ -36,6 +36,19 @@ def reads_split_words(tokenizer: PreTrainedTokenizerBase) -> bool:
     return running == split["input_ids"]
 
 
+def put_space_before_words(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Let a byte-level tokenizer treat each split word, and a text's first word, as preceded by a space.
+
+    Any other tokenizer stays as it is: behind a split of its own, each part of a word would get the space.
+    """
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    splitter = tokenizer.backend_tokenizer.pre_tokenizer
+    if isinstance(splitter, ByteLevel):
+        splitter.add_prefix_space = True
+        tokenizer.backend_tokenizer.pre_tokenizer = splitter
+
+
 def require_word_ids(tokenizer: PreTrainedTokenizerBase) -> None:
     """Accept a tokenizer only if it can say which word each piece belongs to.
 

@@ -193,7 +193,7 @@ def _scored(question: Question, method: str, scores_T: Tensor, output: float, wi
         method=method,
         label=question.label,
         words=question.passage.words,
-        scores=question.passage.per_word(scores_T.double().cpu()),
+        scores=question.passage.per_word(scores_T.cpu().double()),
         output=output,
         without=without,
     )

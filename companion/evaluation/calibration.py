@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from companion.errors import EvaluationError
-from companion.evaluation.intervals import Interval
+from companion.evaluation.intervals import Interval, array_of
 
 SMALLEST, LARGEST = 0.05, 20.0
 """The temperatures between which the best one is looked for."""
@@ -153,7 +153,7 @@ def expected_calibration_error(confidences: Any, right: Sequence[bool] | Any, *,
 
     Follows: Guo et al. (2017), equation 3.
     """
-    sure, hit = np.asarray(confidences, dtype=np.float64), np.asarray(right, dtype=bool)
+    sure, hit = array_of(confidences, np.float64), array_of(right, bool)
     if (
         sure.ndim != 1
         or sure.shape != hit.shape
@@ -264,7 +264,7 @@ def _smallest_between(function: Any, low: float, high: float) -> float:
 
 
 def _table(values: Any) -> np.ndarray:
-    table = np.asarray(values, dtype=np.float64)
+    table = array_of(values, np.float64)
     if table.ndim != 2 or len(table) == 0 or table.shape[1] < 2 or not np.isfinite(table).all():
         raise EvaluationError(
             f"expected finite numbers of shape [texts, labels] with two labels or more, got shape {list(table.shape)}",
@@ -274,7 +274,7 @@ def _table(values: Any) -> np.ndarray:
 
 
 def _checked(values: Any, gold: Any) -> tuple[np.ndarray, np.ndarray]:
-    table, right = _table(values), np.asarray(gold)
+    table, right = _table(values), array_of(gold)
     if right.shape != (len(table),) or right.dtype.kind not in "iu":
         raise EvaluationError(
             f"{len(table)} rows, but gold has shape {list(right.shape)} and kind {right.dtype}",

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 
@@ -195,6 +196,15 @@ def _corrected(ends: Sequence[float], values: np.ndarray, mean: float, without_o
     shifted = [bias + normal.inv_cdf(end) for end in ends]
     # Where the denominator leaves the positive numbers, the formula has passed the last resample.
     return [normal.cdf(bias + shift / max(1 - acceleration * shift, 1e-9)) for shift in shifted]
+
+
+def array_of(values: Any, kind: type | None = None) -> np.ndarray:
+    """An array of an array, a list or a tensor, wherever the tensor is and whatever its type."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+        # numpy does not know bf16.
+        values = values.double() if values.is_floating_point() else values
+    return np.asarray(values, dtype=kind)
 
 
 def _apply(statistic: Callable[[np.ndarray], np.ndarray], sums: np.ndarray) -> np.ndarray:

@@ -85,8 +85,10 @@ def _text(task: Any, row: Any) -> Passage:
     starts = [start for start, _ in spans]
     before, after = special_tokens(task.encoder.tokenizer)
     offsets = task.encoder.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-    # A piece belongs to the last word that has begun where it begins.
-    owners = [max(0, bisect_right(starts, beginning) - 1) for beginning, _ in offsets]
+    # A piece belongs to the last word that has begun where it begins; of some tokenizers the space before a word is
+    # part of its first piece.
+    begins = [end - len(text[beginning:end].lstrip()) for beginning, end in offsets]
+    owners = [max(0, bisect_right(starts, place) - 1) for place in begins]
     return Passage(
         words=tuple(text[start:end] for start, end in spans),
         input_ids=tuple(ids),

@@ -10,7 +10,7 @@ import numpy as np
 
 from companion.errors import EvaluationError
 from companion.evaluation.calibration import Z_95
-from companion.evaluation.intervals import Interval, bootstrap_interval
+from companion.evaluation.intervals import Interval, array_of, bootstrap_interval
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +45,7 @@ def rank_of(scores: Sequence[float] | Any, item: int, *, exclude: Collection[int
 
     Taught in: book/outlook/three-applications
     """
-    scores_N = np.asarray(scores, dtype=np.float64)
+    scores_N = array_of(scores, np.float64)
     if scores_N.ndim != 1 or not 0 <= item < len(scores_N) or item in exclude or not np.isfinite(scores_N).all():
         raise EvaluationError(
             f"item {item} cannot be ranked among scores of shape {list(scores_N.shape)}",
@@ -92,7 +92,7 @@ def auroc(scores: Sequence[float] | Any, positive: Sequence[bool] | Any) -> Inte
         operating characteristic curves"; the interval is cut at 0 and 1.
     Taught in: book/outlook/three-applications
     """
-    scores_N, positive_N = np.asarray(scores, dtype=np.float64), np.asarray(positive, dtype=bool)
+    scores_N, positive_N = array_of(scores, np.float64), array_of(positive, bool)
     if scores_N.ndim != 1 or scores_N.shape != positive_N.shape or not np.isfinite(scores_N).all():
         raise EvaluationError(
             f"scores of shape {list(scores_N.shape)} for answers of shape {list(positive_N.shape)}",

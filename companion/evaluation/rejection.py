@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from companion.errors import EvaluationError
+from companion.evaluation.intervals import array_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +65,7 @@ def cost_curve(
     Follows: Chow (1970), "On optimum recognition error and reject tradeoff".
     Taught in: book/outlook/three-applications
     """
-    scores_N, right_N = np.asarray(scores, dtype=np.float64), np.asarray(right, dtype=bool)
+    scores_N, right_N = array_of(scores, np.float64), array_of(right, bool)
     if scores_N.ndim != 1 or scores_N.shape != right_N.shape or not len(scores_N) or not np.isfinite(scores_N).all():
         raise EvaluationError(
             f"scores of shape {list(scores_N.shape)} for answers of shape {list(right_N.shape)}",

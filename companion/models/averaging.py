@@ -84,8 +84,8 @@ def average_weights(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]
     found = {}
     for name, tensor in first.items():
         if tensor.is_floating_point():
-            # Summed in fp64, so that the mean of equal weights is those weights.
-            found[name] = (sum(state[name].double() for state in states) / len(states)).to(tensor.dtype)
+            # Summed in fp64, so that the mean of equal weights is those weights; Apple's GPU has none.
+            found[name] = (sum(state[name].cpu().double() for state in states) / len(states)).to(tensor)
         elif all(torch.equal(tensor, state[name]) for state in states):
             found[name] = tensor.clone()
         else:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from companion.encoding.pieces import reads_split_words
+from companion.encoding.pieces import put_space_before_words, reads_split_words
 from companion.errors import ModelError
 from companion.models.files import check_files
 from companion.models.offline import HUB_NAME, file_digest, offline_folder, verify
+from companion.models.positions import positions_of
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
@@ -82,6 +83,9 @@ class Encoder:
         from companion.models.dropout import with_quick_dropout
         from companion.randomness import torch_stream
 
+        if kind == "ForSequenceClassification" and getattr(self.config, "summary_type", None) == "last":
+            problem = f"the head that {self.config.model_type} has for texts reads the last position, often padding"
+            raise ModelError(problem, remedy='use TextTask(…, pooling="mean")')
         auto_class = getattr(transformers, f"AutoModel{kind}")
         with torch_stream("cpu", seed, "head"), quiet(), _readable(self.name, self.location):
             model, found = auto_class.from_pretrained(
@@ -135,6 +139,9 @@ def open_folder_or_name(name: str, *, revision: str | None = None, split_words: 
             tokenizer = AutoTokenizer.from_pretrained(
                 location, revision=revision, trust_remote_code=False, add_prefix_space=True
             )
+            if not reads_split_words(tokenizer):
+                # Not every class of transformers passes the wish on (ModernBERT's does not).
+                put_space_before_words(tokenizer)
     if local is None and name == OFFLINE:
         verify(_cached_folder(location))
     if not getattr(tokenizer, "is_fast", False):
@@ -239,11 +246,7 @@ def _renew_head(model: PreTrainedModel, made: set[str], auto_class: type) -> Non
 
 
 def _max_length(config: PretrainedConfig, tokenizer: PreTrainedTokenizerFast) -> int:
-    positions = getattr(config, "max_position_embeddings", None) or 512
-    # RoBERTa-style models keep the positions up to the padding id for themselves.
-    if config.model_type in {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer", "mpnet"}:
-        positions -= (config.pad_token_id or 0) + 1
-    return min(positions, tokenizer.model_max_length)
+    return min(positions_of(config) or 512, tokenizer.model_max_length)
 
 
 def _digest(folder: Path) -> str:

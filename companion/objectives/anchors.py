@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from companion.adaptation.wrapping import is_added, is_saved_head
 from companion.errors import CheckpointError, ConfigError, ObjectiveError
 from companion.objectives.contract import Batch, Objective
 from companion.objectives.penalty import Penalised
+from companion.objectives.terms import beside
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -30,7 +32,9 @@ class Anchored(Penalised):
     ) -> None:
         super().__init__(objective, term=term, weight=weight)
         if not anchors:
-            raise ConfigError("there is no weight to hold on to", remedy="name parameters that the model has")
+            raise ConfigError(
+                "there is no weight to hold on to", remedy="train weights of the body, or leave this term out"
+            )
         self.anchors, self.importance = dict(anchors), None if importance is None else dict(importance)
 
     def penalty(self, model: nn.Module) -> Tensor:
@@ -116,13 +120,24 @@ class EWC(Anchored):
 
 
 def body_weights(model: nn.Module) -> dict[str, Tensor]:
-    """Copies of the trainable weights of the body, by their names in the model."""
-    body = getattr(model, "base_model", model)
+    """Copies of the trainable weights of the body, by their names in the model.
+
+    What an adaptation put into the body, and its copy of the head, were made at random and are none of them.
+
+    Raises:
+        ConfigError: the model has no body.
+    """
+    body = getattr(model, "base_model", None)
+    if body is None:
+        raise ConfigError(
+            f"{type(model).__name__} has no body apart from its head (no base_model)",
+            remedy="use a transformers model with a head",
+        )
     inside = {id(parameter) for parameter in body.parameters()}
     return {
         name: parameter.detach().clone()
         for name, parameter in model.named_parameters()
-        if id(parameter) in inside and parameter.requires_grad
+        if id(parameter) in inside and parameter.requires_grad and not (is_added(f".{name}") or is_saved_head(name))
     }
 
 
@@ -150,7 +165,7 @@ def fisher_diagonal(model: nn.Module, objective: Objective, rows: Sequence[Batch
         for batch in rows:
             if any(len(tensor) != 1 for part in batch.values() for tensor in part.values()):
                 raise ObjectiveError("a batch holds more than one row", remedy="give batches of one row each")
-            losses = objective(model, batch)
+            losses = objective(model, beside(model, batch))
             loss = sum(objective.weights[term] * value for term, value in losses.items())
             gradients = torch.autograd.grad(loss, [parameter for _, parameter in named], allow_unused=True)
             for (name, _), gradient in zip(named, gradients, strict=True):

@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 class Distillation(OneMore):
     """An objective and, beside it, T² · KL(teacher ‖ student) of the softened answers, a term called "distillation".
 
-    It is averaged over the positions that carry a label (of a text: over texts), like the loss beside it. A teacher
-    that knows fewer labels is compared with the first classes of the student. Where several models share a body, `head`
-    names the one that is held to the teacher, by default that of the part. The teacher is frozen and in evaluation
-    mode, and no part of what is trained or checkpointed.
+    It is averaged over the positions that carry a label (of a text: over texts), like the loss beside it; of a decoder
+    those are the positions that predict one. Where a text may have several labels, each is a yes/no answer of its own.
+    A teacher that knows fewer classes is compared with the first ones of the student. Where several models share a
+    body, `head` names the one that is held to the teacher, by default that of the part. The teacher is frozen and in
+    evaluation mode, and no part of what is trained or checkpointed.
 
     Raises:
         ConfigError: the weight or the temperature is outside its range.
-        ObjectiveError: the student has fewer classes than the teacher.
+        ObjectiveError: the student has fewer classes than the teacher, or the answer is a number.
 
     Follows: Hinton, Vinyals and Dean (2015), "Distilling the Knowledge in a Neural Network"; as a guard against
     forgetting, Li and Hoiem (2018), "Learning without Forgetting".
@@ -61,7 +62,7 @@ class Distillation(OneMore):
         """What the objective counts, and the labelled positions."""
         found = dict(self.objective.counts(batch))
         if self.part in batch:
-            found[self.term] = float((batch[self.part][LABELS] != IGNORE_INDEX).sum())
+            found[self.term] = float((self._labels(batch[self.part]) != IGNORE_INDEX).sum())
         return found
 
     def __call__(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
@@ -71,6 +72,11 @@ class Distillation(OneMore):
             losses[self.term] = self.divergence(model, batch[self.part])
         return losses
 
+    def _labels(self, rows: Mapping[str, Tensor]) -> Tensor:
+        """The labels where the scores that predict them stand."""
+        shifted = getattr(self.objective, "shifted", None)
+        return rows[LABELS] if shifted is None else shifted({self.part: rows})[self.part][LABELS]
+
     def divergence(self, model: nn.Module, rows: Mapping[str, Tensor]) -> Tensor:
         """T² times the sum over labelled positions of KL(teacher ‖ student)."""
         import torch
@@ -79,11 +85,17 @@ class Distillation(OneMore):
         from companion.models.shared import model_for
 
         inputs = {name: tensor for name, tensor in rows.items() if name != LABELS}
-        labelled = rows[LABELS] != IGNORE_INDEX
+        labels = self._labels(rows)
+        if labels.is_floating_point() and labels.dim() == 1:
+            raise ObjectiveError(
+                "the teacher answers with a number, which has no probability to soften",
+                remedy="train on the numbers that the teacher gives, with SquaredError",
+            )
+        labelled, ahead = labels != IGNORE_INDEX, labels.shape != rows[LABELS].shape
         with torch.no_grad():
             self.teacher.to(labelled.device)
-            wanted = _chosen(self.teacher(**inputs), labelled)
-        given = _chosen(model_for(model, self.head)(**inputs), labelled)
+            wanted = _chosen(self.teacher(**inputs), labelled, ahead)
+        given = _chosen(model_for(model, self.head)(**inputs), labelled, ahead)
         if given.shape[-1] < wanted.shape[-1]:
             raise ObjectiveError(
                 f"the teacher has {wanted.shape[-1]} classes, the student {given.shape[-1]}",
@@ -98,10 +110,20 @@ class Distillation(OneMore):
         )
 
 
-def _chosen(output: object, labelled: Tensor) -> Tensor:
+def _chosen(output: object, labelled: Tensor, ahead: bool) -> Tensor:
     """The logits of labelled positions, shape (positions, classes), in at least fp32."""
+    import torch
+
     logits: Tensor = getattr(output, "logits", output)  # type: ignore[assignment]
+    if logits.dim() == labelled.dim():
+        if logits.shape != labelled.shape:
+            raise ObjectiveError(
+                f"labels of shape {list(labelled.shape)} for logits of shape {list(logits.shape)}",
+                remedy="distil a teacher that knows the very labels of the student",
+            )
+        # The softmax over these two is the sigmoid of the yes/no answer.
+        logits = torch.stack([logits, torch.zeros_like(logits)], -1)
     if labelled.dim() == 2:
-        logits = logits[:, -labelled.shape[1] :]
+        logits = (logits[:, :-1] if ahead else logits)[:, -labelled.shape[1] :]
     logits = logits[labelled]
     return logits.float() if logits.dtype.itemsize < 4 else logits

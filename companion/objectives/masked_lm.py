@@ -57,13 +57,14 @@ class CausalLMCrossEntropy(TokenCrossEntropy):
 
     def counts(self, batch: Batch) -> dict[str, float]:
         """How many pieces are predicted."""
-        return super().counts(self._shifted(batch))
+        return super().counts(self.shifted(batch))
 
     def from_logits(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Sum of −log p(next piece); `logits` of shape (rows, positions, vocabulary), `labels` as the pieces."""
         return super().from_logits(logits[:, -labels.shape[1] :][:, :-1], labels[:, 1:])
 
-    def _shifted(self, batch: Batch) -> Batch:
+    def shifted(self, batch: Batch) -> Batch:
+        """The batch with each label on the piece before, whose scores predict it; so it has one column fewer."""
         if self.part not in batch:
             return batch
         part: Mapping[str, Tensor] = batch[self.part]

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from companion.objectives.terms import beside
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -65,6 +67,7 @@ def term_gradients(
     body = model.base_model if of is None else of
     parameters = [parameter for parameter in body.parameters() if parameter.requires_grad]
     training, counts, found = model.training, objective.counts(batch), {}
+    batch = beside(model, batch)
     model.eval()
     try:
         for term, loss in objective(model, batch).items():

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from companion.errors import ConfigError
 
 if TYPE_CHECKING:
-    from companion.objectives.contract import Objective
+    from torch import nn
+
+    from companion.objectives.contract import Batch, Objective
 
 
 def one_term(term: str, weight: float) -> Mapping[str, float]:
@@ -34,6 +36,12 @@ def for_part(objective: Objective, part: str, *, term: str | None = None, weight
     moved.part, moved.term = part, part if term is None else term
     moved.weights = one_term(moved.term, weight)
     return moved
+
+
+def beside(model: nn.Module, batch: Batch) -> Batch:
+    """The batch where the weights are."""
+    device = next(model.parameters()).device
+    return {part: {name: tensor.to(device) for name, tensor in group.items()} for part, group in batch.items()}
 
 
 class OneMore:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 Evaluator = Callable[["nn.Module"], "Mapping[str, float] | float"]
 HIGHER = ("f1", "accuracy", "precision", "recall", "bleu", "auc", "score")
 UNNAMED = "value"
-LOWER = ("loss", "error", "perplexity", "rmse", "mse")
+# A Brier score is an error that calls itself a score: the name says both, so its direction has to be said.
+LOWER = ("loss", "error", "perplexity", "rmse", "mse", "brier")
 
 
 def check_evaluation(evaluate: Evaluator | None, config: TrainConfig) -> None:

@@ -154,17 +154,18 @@ def _take_step(parts: Parts, state: State) -> dict[str, float]:
 def _gradient_at(parts: Parts, batches: list[Batch], state: State, scale: float) -> Gradient:
     while True:
         try:
-            return accumulate_gradient(
-                parts.model,
-                parts.objective,
-                batches,
-                parts.named,
-                settings=parts.settings,
-                processes=parts.processes,
-                place=(state.epoch, state.update),
-                scale=scale,
-                stopping=parts.stopping,
-            )
+            with parts.tables.by_rows():
+                return accumulate_gradient(
+                    parts.model,
+                    parts.objective,
+                    batches,
+                    parts.named,
+                    settings=parts.settings,
+                    processes=parts.processes,
+                    place=(state.epoch, state.update),
+                    scale=scale,
+                    stopping=parts.stopping,
+                )
         except PieceTooLarge as shortage:
             failed = shortage.index
             # The traceback holds the frame that holds the graph of the piece.

@@ -72,6 +72,8 @@ def resolve(config: TrainConfig, model: nn.Module, *, started_with: str | None =
     name = config.device
     if name == "auto":
         name, reasons["device"] = _find_device()
+    elif name == "cuda":
+        name = _own_gpu()
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
@@ -143,12 +145,16 @@ def _find_device() -> tuple[str, str]:
     import torch
 
     if torch.cuda.is_available():
-        # Under a launcher every process has a GPU of its own.
-        local = os.environ.get("LOCAL_RANK")
-        return "cuda" if local is None else f"cuda:{local}", "a GPU is there"
+        return _own_gpu(), "a GPU is there"
     if torch.backends.mps.is_available():
         return "mps", "Apple's GPU is there"
     return "cpu", "no GPU is there"
+
+
+def _own_gpu() -> str:
+    """Under a launcher every process has a GPU of its own."""
+    local = os.environ.get("LOCAL_RANK")
+    return "cuda" if local is None else f"cuda:{local}"
 
 
 def _find_precision(device: torch.device) -> tuple[str, str]:

@@ -8,7 +8,8 @@ rounding: rows that were looked up more than once are added in another order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,7 +26,8 @@ class RowTables:
     """The large embedding tables of a model on a CPU, for the time of one run.
 
     A table that is also another layer's weight (the tied output of a language model) gets a gradient everywhere and is
-    left alone; so is one that does not learn. `close` takes back the only thing that was set on the model.
+    left alone; so is one that does not learn. What is set on the model is taken back after each pass, so that a copy
+    made between two updates, by an evaluator say, is a model like any other.
     """
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
@@ -42,8 +44,17 @@ class RowTables:
             and not (module.sparse or module.scale_grad_by_freq or module.max_norm is not None)
         ]
         self._gradients: dict[int, tuple[Tensor, Tensor | None]] = {}
+
+    @contextmanager
+    def by_rows(self) -> Iterator[None]:
+        """Inside this block, passes through the model leave the rows that were looked up."""
         for table in self.tables:
             table.sparse = True
+        try:
+            yield
+        finally:
+            for table in self.tables:
+                table.sparse = False
 
     def settle(self) -> None:
         """Turn the rows that a backward pass left into the full gradient that clipping and the optimiser expect."""
@@ -65,7 +76,5 @@ class RowTables:
                 self._gradients[number] = dense, None
 
     def close(self) -> None:
-        """Give the model back as it came."""
-        for table in self.tables:
-            table.sparse = False
+        """Let go of the tables of gradients."""
         self._gradients.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from functools import cache
 from hashlib import sha256
 
@@ -198,10 +199,19 @@ def test_the_words_of_an_interactive_figure_are_exchanged_and_nothing_else():
     assert figure_words.interactive(page, lambda text: text) == page
     said = figure_words.words_of(page)
     assert {"A title", "steps", "few", "many", "one", "two", "loss", "few: {} found"} <= set(said)
+    assert {"no value", "no point chosen"} <= set(said), "what the script itself says"
     other = figure_words.interactive(page, str.upper)
     assert other.startswith("<p>few</p>") and other.endswith("<p>A title</p>")
     assert figure_words.words_of(other) == [word.upper() for word in said]
     assert len(other) == len(page)
+
+
+def test_the_script_of_a_figure_says_nothing_that_is_not_exchanged():
+    script = (ROOT / "companion" / "teaching" / "explore.js").read_text(encoding="utf-8")
+    # A word of the language has a blank beside it, a word of the machine has none, but for the directive and dashes.
+    said = re.findall(r'"([a-z]+ [a-z ]+)"', script)
+    assert said.pop(0) == "use strict"
+    assert sorted(said) == sorted(word for _, word in figure_words.SCRIPTED.findall(script)) != []
 
 
 def test_what_is_wrong_with_pictures_is_said(tmp_path, monkeypatch):

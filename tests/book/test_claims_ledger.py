@@ -219,6 +219,8 @@ def test_the_words_around_a_difference_are_those_of_its_interval():
         "learning-rate-sweep: unlabelled_f1 at rates 0.003 where arm=full minus arm=no-warm-up": "holds 0",
         "learning-rate-sweep: unlabelled_f1 at rates 0.01 where arm=full minus arm=no-warm-up": "holds 0",
         "sentiment-learning-curve: macro_f1 where system=encoder, labels=1329 minus labels=100": "above",
+        "constrained-methods: score where corpus=banking77, method=adapter, labels=50 minus method=full": "above",
+        "constrained-methods: score where corpus=banking77, method=adapter, labels=800 minus method=full": "above",
     }
     assert {expression: side(measured(expression)) for expression in differences} == told
     assert [side(text) for text in ("+0.1 [+0.01, +0.2]", "−0.1 [−0.2, −0.01]", "0.00 [−0.1, +0.1]")] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import shutil
 import time
@@ -126,6 +127,23 @@ def test_only_the_token_opens(locked):  # H04
     assert service.attack_token(locked) == {**expected, "right": 200}
     assert get(locked, "/health/ready")[0] == get(locked, "/health/live")[0] == 200
     assert get(locked, "/metrics")[0] == get(locked, "/docs")[0] == 401
+
+
+def test_who_sends_no_token_and_who_sends_a_wrong_one_are_told_so(locked):
+    """By RFC 6750: only the second is told of an error, and no wrong token is told more than another."""
+    told = {}
+    for given in ("", "Basic abcd", "Bearer", "Bearer wrong", f"bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x"):
+        connection = http.client.HTTPConnection("127.0.0.1", locked, timeout=30)
+        connection.request("GET", "/v1/models", headers={"authorization": given} if given else {})
+        answer = connection.getresponse()
+        error = json.loads(answer.read())["error"]
+        told[given] = (answer.status, answer.headers["www-authenticate"], error["code"], error["message"])
+        connection.close()
+    none, refused = told[""], told["Bearer wrong"]
+    assert none[:3] == (401, 'Bearer realm="companion"', "no_token")
+    assert refused[:3] == (401, 'Bearer realm="companion", error="invalid_token"', "invalid_token")
+    assert "not accepted" in refused[3]
+    assert list(told.values()) == [none] * 3 + [refused] * 3
 
 
 def test_the_token_is_compared_in_constant_time(monkeypatch):

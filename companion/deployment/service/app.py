@@ -43,7 +43,14 @@ NOT_VALID = {
     "model_attributes_type": "this is no JSON object sent with content-type: application/json",
 }
 """What is said to a body that does not validate, by pydantic's name of the reason."""
-REFUSALS = {400: "not understood", 401: "no token", 404: "no such model", 413: "too much", 503: "full", 504: "too late"}
+REFUSALS = {
+    400: "not understood",
+    401: "no token, or one that is not accepted",
+    404: "no such model",
+    413: "too much",
+    503: "full",
+    504: "too late",
+}
 RETRY = 1
 
 

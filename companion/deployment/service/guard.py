@@ -30,7 +30,11 @@ SAFE_HEADERS = (
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
 )
-CODES = {400: "bad_request", 401: "no_token", 403: "foreign_page"}
+CHALLENGES = {
+    "no_token": b'Bearer realm="companion"',
+    "invalid_token": b'Bearer realm="companion", error="invalid_token"',
+}
+"""What a 401 asks for, by RFC 6750, section 3: who has sent no token is told of no error."""
 FACTS = "companion.facts"
 """Where the request's own counts stand in its scope."""
 
@@ -89,7 +93,7 @@ class Guard:
         check_head(headers, self.settings)
         refusal = self.door.refuse(scope["path"], headers)
         if refusal is not None:
-            raise Refused(refusal[0], CODES[refusal[0]], refusal[1])
+            raise Refused(*refusal)
         if "\x00" in scope["path"] or b".." in scope.get("raw_path", b"").split(b"/"):
             raise Refused(404, "not_found", "there is no such path")
         body = await read_body(receive, self.settings)
@@ -111,7 +115,7 @@ async def refuse(send: Send, refusal: Refused, request: str, *, close: bool = Fa
     body = json.dumps(content).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     headers += [(b"connection", b"close")] if close else []
-    headers += [(b"www-authenticate", b"Bearer")] if refusal.status == 401 else []
+    headers += [(b"www-authenticate", CHALLENGES[refusal.code])] if refusal.status == 401 else []
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

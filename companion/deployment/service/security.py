@@ -30,19 +30,23 @@ class Doorkeeper:
         # Over a token that no browser sends by itself, a foreign name does no harm; probes ask by address.
         self._any_host = settings.token is not None and not settings.allowed_hosts
 
-    def refuse(self, path: str, headers: Headers) -> tuple[int, str] | None:
-        """Status and reason of a refusal, or None."""
+    def refuse(self, path: str, headers: Headers) -> tuple[int, str, str] | None:
+        """Status, code and reason of a refusal, or None."""
         found: dict[bytes, list[bytes]] = {}
         for name, value in headers:
             found.setdefault(name.lower(), []).append(value)
         if len(found.get(b"host", [])) != 1 or (b"transfer-encoding" in found and b"content-length" in found):
-            return 400, "the request names no host, several, or two lengths"
+            return 400, "bad_request", "the request names no host, several, or two lengths"
         if not self._host_is_ours(found[b"host"][0]):
-            return 400, "the service is not asked under this name; allow it with --allow-host"
+            return 400, "bad_request", "the service is not asked under this name; allow it with --allow-host"
         if any(not self._origin_is_ours(origin, found[b"host"][0]) for origin in found.get(b"origin", [])):
-            return 403, "pages of other sites may not ask"
-        if path not in OPEN and not self.knows(found.get(b"authorization", [])):
-            return 401, "send the token: Authorization: Bearer …"
+            return 403, "foreign_page", "pages of other sites may not ask"
+        authorization = found.get(b"authorization", [])
+        if path not in OPEN and not self.knows(authorization):
+            # Only what the client itself has sent decides between the two, so neither says anything of the token.
+            if any(_is_bearer(value) for value in authorization):
+                return 401, "invalid_token", "the token is not accepted; send the one the service was started with"
+            return 401, "no_token", "send the token: Authorization: Bearer …"
         return None
 
     def knows(self, authorization: list[bytes]) -> bool:
@@ -71,6 +75,11 @@ def _host_of(address: str) -> str | None:
         return None if parts.username is not None or parts.path or parts.query else (parts.hostname or None)
     except ValueError:
         return None
+
+
+def _is_bearer(authorization: bytes) -> bool:
+    scheme, _, token = authorization.strip().partition(b" ")
+    return scheme.lower() == b"bearer" and bool(token.strip())
 
 
 def _digest(token: bytes) -> bytes:

@@ -32,7 +32,7 @@ def examine(patient: Patient) -> Outcome:
     scores = {name: score_with(patient, gold, guess) for name, guess in _idle(gold).items()}
     names = ", ".join(f"{name} {score.value:.4f}" for name, score in scores.items())
     best, score = max(scores.items(), key=lambda item: item[1].value)
-    told = f"under your {score.name}, on {gold.described}: {names}"
+    told = f"by your {score.name} on {gold.described}, guesses without a model score: {names}"
     own = None if patient.score is None else float(patient.score)
     numbers = {"best": score.value} | ({} if own is None else {"score": own})
     if own is not None and own <= score.value:

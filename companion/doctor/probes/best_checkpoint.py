@@ -79,7 +79,7 @@ def _scores(patient: Patient) -> Scores:
         return _of_trainer(patient.folder, newest)
     if own is not None:
         return _of_run(patient.folder, own)
-    raise CannotCheck("the folder holds no checkpoints with a history")
+    raise CannotCheck("the folder holds no checkpoints with their scores")
 
 
 def _of_trainer(folder: Path, state: Path) -> Scores:

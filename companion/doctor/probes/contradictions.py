@@ -27,7 +27,9 @@ def examine(patient: Patient) -> Outcome:
     split = {text: answers for text, answers in groups.items() if len(answers) > 1}
     repeated = sum(sum(answers.values()) > 1 for answers in groups.values())
     if not split:
-        return f"{plural(repeated, 'text')} of {name} occur more than once, none with different labels"
+        if not repeated:
+            return f"no text of {name} occurs more than once"
+        return f"texts of {name} that occur more than once: {repeated:,}, each with the same labels every time"
     wrong = sum(sum(answers.values()) - max(answers.values()) for answers in split.values())
     text, answers = next(iter(split.items()))
     shown = " ".join(text) if isinstance(text, tuple) else text

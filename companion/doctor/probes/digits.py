@@ -43,7 +43,7 @@ def examine(patient: Patient) -> Outcome:
     if not items:
         raise CannotCheck(f"there are no {what} in {name}")
     half = LEVEL * sqrt(score * (1 - score) / items)
-    told = f"{patient.score} on {items:,} {what} is ± {half:.1g} (95 %)"
+    told = f"{patient.score} on {items:,} {what} is known to ± {half:.1g} (95 % interval)"
     if half < NOISE * 10**-digits:
         return told
     supported = next((count for count in range(digits, 0, -1) if half < NOISE * 10**-count), 1)

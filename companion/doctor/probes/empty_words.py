@@ -33,7 +33,7 @@ def examine(patient: Patient) -> Outcome:
     ]
     words = sum(len(row.words) for row in rows)
     if not empty:
-        return f"all {words:,} words have a piece"
+        return f"of each of {words:,} words the tokenizer makes a word piece or more"
     named = [tag for _, tag in empty if tag != "O"]
     kinds = list(dict.fromkeys(word.encode("unicode_escape").decode() or "the empty text" for word, _ in empty))
     shown = ", ".join(kinds[:SHOWN]) + (" …" if len(kinds) > SHOWN else "")
@@ -41,7 +41,7 @@ def examine(patient: Patient) -> Outcome:
         PROBE.finding(
             WARNING if named else NOTE,
             f"Of {plural(len(empty), 'word')} among {words:,} the tokenizer makes nothing ({shown}); {len(named)} of "
-            "them carry a tag other than O, which no piece can hold.",
+            "them carry a tag other than O, which the model can neither learn nor find.",
             "Remove or replace such words before tags are laid on pieces, and check that as many labels come out as "
             "went in.",
             empty=len(empty),

@@ -22,7 +22,7 @@ def examine(patient: Patient) -> Outcome:
     """
     names, where, kind = _names(patient)
     if not any(part in kind for part in KINDS):
-        raise CannotCheck(f"{kind or 'the model'} is no classifier with label names")
+        raise CannotCheck(f"a configuration of {kind or 'no known model'} has no place for label names")
     if getattr(getattr(patient.model, "config", None), "problem_type", None) == "regression" or len(names) < 2:
         raise CannotCheck("a regression has no label names")
     placeholders = [name for number, name in enumerate(names) if name == f"LABEL_{number}"]

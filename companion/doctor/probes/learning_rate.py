@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from companion.doctor.findings import WARNING
+from companion.doctor.findings import NOTE, WARNING
 from companion.doctor.probe import CannotCheck, Outcome, Probe, need
 from companion.training.resolve import suggest_learning_rate
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from companion.doctor.patient import Patient
 
 HIGH, LOW = 20.0, 30.0
 """How many times the usual rate is too high, and how many times below it is too low."""
+RISKY = 8.0
+"""How many times the usual rate is worth a note where a whole model is trained.
+
+At ten times the rate nothing was learnt by full fine-tuning on three corpora of three (the record `constrained-rates`),
+while the two top layers, LoRA, adapters, biases, heads, prefixes and prompts were near their best, or at it."""
+WHOLE, LARGE = 0.9, 1e6
+"""Which share of the parameters is a whole model, and from how many on: tiny ones stand high rates."""
 
 
 def examine(patient: Patient) -> Outcome:
@@ -30,18 +39,25 @@ def examine(patient: Patient) -> Outcome:
     usual, why = suggest_learning_rate(patient.model)
     times = rate / usual
     told = f"{rate:.1e}; usual for {why.split(':')[0]} is about {usual:.0e}"
-    if 1 / LOW < times < HIGH:
+    risky = times >= RISKY and _is_whole(patient.model) and not patient.is_language_model
+    if 1 / LOW < times < HIGH and not risky:
         return told
     far = f"{times:.0f} times" if times > 1 else f"{1 / times:.0f} times less than" if times else "nothing beside"
     return [
         PROBE.finding(
-            WARNING,
+            NOTE if 1 / LOW < times < HIGH else WARNING,
             f"The learning rate is {rate:.1e}, {far} what is usual with AdamW for this model ({usual:.0e}: {why}).",
             "Try the usual rate beside yours, on the dev set: full fine-tuning wants less, heads and LoRA want more.",
             rate=rate,
             usual=usual,
         )
     ]
+
+
+def _is_whole(model: nn.Module) -> bool:
+    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    total = sum(size for size, _ in sizes)
+    return total >= LARGE and sum(size for size, trained in sizes if trained) >= WHOLE * total
 
 
 def _rate(patient: Patient) -> float:

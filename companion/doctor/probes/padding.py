@@ -49,7 +49,7 @@ def examine(patient: Patient) -> Outcome:
         before, after = before[rows], after[rows]
     moved, size = float((before - after).abs().max()), float(before.abs().max())
     if moved <= VISIBLE * size:
-        return f"other pieces in {where} move no logit by more than {moved:.1e}"
+        return f"the scores do not depend on it: other word pieces in {where} move no logit by more than {moved:.1e}"
     return [_finding(f"move the logits by up to {moved:.3g} (the largest logit is {size:.3g})", where, moved=moved)]
 
 
@@ -59,14 +59,14 @@ def _by_loss(patient: Patient, view: View, padding: Tensor, changed: object, whe
         raise CannotCheck("no logits are seen, since your step does not call the model that was given as a whole")
     before, after = patient.loss_value(view.batch), patient.loss_value(changed)
     if abs(after - before) <= VISIBLE_IN_THE_LOSS * abs(before):
-        return f"other pieces in {where} leave the loss at {before:.4g}"
+        return f"the loss does not depend on it: other word pieces in {where} leave it at {before:.4g}"
     return [_finding(f"move the loss from {before:.4g} to {after:.4g}", where, before=before, after=after)]
 
 
 def _finding(what: str, where: str, **numbers: float) -> Finding:
     return PROBE.finding(
         ERROR,
-        f"The model sees padding: other pieces in {where} {what}.",
+        f"The model sees padding, the filler that makes rows equally long: other word pieces in {where} {what}.",
         "Hand attention_mask to the model, and leave padding out of any mean you take yourself.",
         **numbers,
     )

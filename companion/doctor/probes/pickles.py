@@ -28,7 +28,7 @@ def examine(patient: Patient) -> Outcome:
     files = [path for path in sorted(patient.folder.rglob("*"))[:MOST_FILES] if path.is_file()]
     found = [path for path in files if _is_pickle(path)]
     if not found:
-        return f"none of {len(files)} files is a pickle"
+        return f"none of {len(files)} files is a pickle, which would run code when it is opened"
     names = ", ".join(path.relative_to(patient.folder).as_posix() for path in found[:4])
     return [
         PROBE.finding(

@@ -436,3 +436,26 @@ def test_bottlenecks_fit_a_llama(after):
     model = LlamaForSequenceClassification(LlamaConfig(vocab_size=60, num_labels=3, pad_token_id=0, **sizes))
     count = added(adapt(model, BottleneckAdapter(4, after=after)))
     assert count == (2 if after == "both" else 1) * 2 * (2 * 32 * 4 + 4 + 32)
+
+
+@pytest.mark.parametrize("kind", ["electra", "distilbert", "roberta"])
+def test_prompts_are_as_wide_as_the_word_vectors(kind):
+    adapted = adapt(other(kind), PromptTuning(length=3))
+    adapted(**rows(length=7)).logits.sum().backward()
+    [prompt] = [parameter for name, parameter in adapted.named_parameters() if "prompt_encoder" in name]
+    assert prompt.shape == (3, 16 if kind == "electra" else 32)
+    assert prompt.grad.abs().sum() > 0
+
+
+def test_a_body_that_takes_no_keys_and_values_is_refused_before_training():
+    with pytest.raises(ConfigError, match="take no keys and values"):
+        adapt(other("distilbert"), PrefixTuning(length=3))
+
+
+@pytest.mark.parametrize("method", [PrefixTuning(length=4), PromptTuning(length=4)], ids=repr)
+def test_the_positions_that_roberta_keeps_for_itself_are_no_room(method):
+    adapted = adapt(other("roberta"), method).eval()
+    # 64 positions in its table, of which padding and what lies below it take two.
+    adapted(input_ids=torch.full((1, 58), 7), attention_mask=torch.ones(1, 58, dtype=torch.long))
+    with pytest.raises(ObjectiveError, match="the model knows 62\n.*max_length=58 or less"):
+        adapted(input_ids=torch.full((1, 59), 7), attention_mask=torch.ones(1, 59, dtype=torch.long))

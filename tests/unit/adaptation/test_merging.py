@@ -21,6 +21,7 @@ from companion.adaptation import (
 from companion.errors import ConfigError, ExportError
 from companion.objectives import Orthogonality, TokenCrossEntropy
 from companion.training import TrainConfig, train
+from tests.apple import Apple
 from tests.tiny import digest, tiny_batches, tiny_tagger
 
 
@@ -93,3 +94,9 @@ def test_a_merge_in_half_precision_is_refused():
     model = trained(LoRA(4)).to(torch.bfloat16)
     with pytest.raises(ExportError, match="merge in fp32"):
         merge(model)
+
+
+def test_a_model_on_a_device_without_float64_is_merged():
+    model = trained(LoRA(rank=2))
+    with Apple():
+        assert merge(model).state_dict().keys() == tiny_tagger().state_dict().keys()

@@ -111,3 +111,25 @@ def test_dropped_layers_leave_a_model_of_its_own():
 def test_layers_that_are_not_there_are_refused(keep):
     with pytest.raises(ConfigError, match="cannot be kept of 2"):
         drop_layers(tiny_tagger(), keep)
+
+
+def test_kept_layers_of_a_decoder_find_their_own_keys_and_values():
+    from transformers import GPT2Config, GPT2ForTokenClassification
+
+    config = GPT2Config(vocab_size=60, n_positions=32, n_embd=16, n_layer=4, n_head=2, bos_token_id=1, eos_token_id=1)
+    smaller = drop_layers(GPT2ForTokenClassification(config).eval(), [0, 3])
+    assert smaller(torch.tensor([[1, 9, 7, 2]])).logits.isfinite().all()
+
+
+def test_kept_layers_are_of_their_kind_when_the_model_is_opened_again(tmp_path):
+    from transformers import ModernBertConfig, ModernBertForTokenClassification
+
+    sizes = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2, "intermediate_size": 64}
+    special = dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "cls_token_id", "sep_token_id"), 0)
+    config = ModernBertConfig(vocab_size=60, max_position_embeddings=64, local_attention=4, **sizes, **special)
+    smaller = drop_layers(ModernBertForTokenClassification(config).eval(), [0, 3])
+    smaller.save_pretrained(tmp_path)
+    again = ModernBertForTokenClassification.from_pretrained(tmp_path).eval()
+    pieces = torch.arange(1, 41)[None]
+    with torch.no_grad():
+        assert torch.equal(smaller(pieces).logits, again(pieces).logits)

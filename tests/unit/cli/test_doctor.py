@@ -105,3 +105,32 @@ def test_wrong_use_is_refused(place: Path, wrong: tuple[str, ...], capsys: pytes
     assert run(place / "good", *wrong) == 1
     assert "→" in capsys.readouterr().err
     assert run(place / "missing") == 1
+
+
+def test_the_report_speaks_of_options_and_not_of_arguments(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "texts.csv").write_text("text,label\nOslo is cold,yes\nRome is warm,no\n", "utf-8")
+    (tmp_path / "other.conll").write_text("Oslo B-CITY\nsleeps O\n", "utf-8")
+    trained = ("--data", place / "train.conll")
+    cases = [
+        (place / "good", (), "padding in the logits: no labelled rows were given (--data, --dev or --test)"),
+        (place / "good", (), "do-nothing baselines: no labelled rows were given (--data, --dev or --test)"),
+        (place / "good", (), "contradictory labels: no rows were given (--data or --test or --dev)"),
+        (place / "good", trained, "test rows in train: no rows were given (--test or --dev)"),
+        (place / "good", trained, "digits of the score: no reported score was given (--score)"),
+        (place / "bad", trained, "padding in the logits: the model could not be opened"),
+        (place / "good", ("--test", tmp_path / "texts.csv"), "padding in the logits: the model is for tagged words"),
+        (place / "good", ("--test", tmp_path / "other.conll"), "no row has only labels that the model knows"),
+    ]
+    for folder, files, told in cases:
+        assert run(folder, *files) in (0, 1)
+        report = capsys.readouterr().out
+        assert told in report
+        assert not [line for line in report.splitlines() if line.startswith("–") and "=" in line]
+
+
+@pytest.mark.parametrize("score", ["96.7", "-0.1", "much", "nan"])
+def test_a_score_is_a_share(place: Path, score: str, capsys: pytest.CaptureFixture[str]):
+    assert run(place / "good", "--test", place / "test.conll", f"--score={score}") == 1
+    assert "write a share of 1" in capsys.readouterr().err

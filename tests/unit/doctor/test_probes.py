@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
+from transformers import BertConfig, BertForMaskedLM, BertForTokenClassification
 
 import companion
 from companion.doctor import Report
@@ -161,6 +162,34 @@ def test_the_optimiser_of_a_probe_is_not_taken_for_the_patients():
     report = companion.doctor(model, DATA, step=lambda batch: model(**batch).loss, learning_rate=0.5, only=both)
     assert [one.probe for one in report.healthy] == ["a few rows by heart"]
     assert report.findings[0].numbers["rate"] == 0.5
+
+
+LARGER = BertConfig(
+    vocab_size=60, hidden_size=192, num_hidden_layers=3, num_attention_heads=2, intermediate_size=768, num_labels=5
+)
+"""Above a million parameters, from where on the usual rate is a narrow one."""
+METHODS = ("full", "top:1", "head", "bitfit", "adapter:4", "lora:4", "adalora:2", "prefix:4", "prompt:4")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_ten_times_the_usual_rate_is_noted_where_the_whole_model_is_trained(method: str):
+    """By the record `constrained-rates`: ten times the rate ends full fine-tuning, and other methods stand it."""
+    from companion.cli.train import read_method
+    from companion.training.resolve import suggest_learning_rate
+
+    model = companion.adapt(BertForTokenClassification(LARGER), read_method(method))
+    usual, _ = suggest_learning_rate(model)
+    for times, found in ((7, []), (10, ["note"] * (method == "full")), (25, ["warning"])):
+        report = ask("learning rate", model=model, learning_rate=times * usual)
+        assert [one.severity for one in report.findings] == found, f"{times} times: {report}"
+
+
+def test_a_tiny_model_and_a_language_model_stand_ten_times_the_rate():
+    from companion.training.resolve import suggest_learning_rate
+
+    for model in (tiny_tagger(), BertForMaskedLM(LARGER)):
+        report = ask("learning rate", model=model, learning_rate=10 * suggest_learning_rate(model)[0])
+        assert [one.probe for one in report.healthy] == ["learning rate"], report
 
 
 class Wrapped(nn.Module):

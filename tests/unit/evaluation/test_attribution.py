@@ -8,6 +8,8 @@ from companion.corpora.texts import Text
 from companion.errors import ConfigError, EvaluationError
 from companion.evaluation import attention_received, gradient_times_input, integrated_gradients, occlusion
 from companion.evaluation.passages import passage_of
+from tests.apple import Apple
+from tests.tokenizers import make_model_folder
 
 LANGUAGE = companion.MicroLanguage(seed=0)
 TEXT = " ".join(LANGUAGE.sentences(1)[0].words)
@@ -159,3 +161,18 @@ def test_what_cannot_be_answered_is_refused(classifier, options, error):
         attention_received(*classifier, TEXT, reading="first")
     with pytest.raises(EvaluationError):
         integrated_gradients(*classifier, " ".join([TEXT] * 9))
+
+
+def test_the_space_before_a_word_belongs_to_the_word(tmp_path):
+    # RoBERTa's tokenizer leaves the space out of its offsets; ModernBERT's, for one, does not.
+    encoder = companion.load_encoder(str(make_model_folder("bytelevel", tmp_path / "bytelevel")))
+    passage = passage_of(companion.TextTask(("bad", "good"), encoder), "Angela Merkel visited Wolfsburg")
+    pieces = encoder.tokenizer.convert_ids_to_tokens(list(passage.input_ids))
+    spelled = ["".join(p for p, own in zip(pieces, passage.word_of_piece, strict=True) if own == w) for w in range(4)]
+    assert [word.strip("Ġ") for word in spelled] == ["Angela", "Merkel", "visited", "Wolfsburg"]
+
+
+def test_a_model_on_a_device_without_float64_is_explained(classifier):
+    wanted = integrated_gradients(*classifier, TEXT, steps=2)
+    with Apple():
+        assert integrated_gradients(*classifier, TEXT, steps=2) == wanted

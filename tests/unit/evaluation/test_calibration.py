@@ -7,6 +7,8 @@ import torch
 from companion.errors import EvaluationError
 from companion.evaluation import apply_temperature, calibration_report, fit_temperature, wilson_interval
 from companion.evaluation.calibration import expected_calibration_error
+from companion.evaluation.ranking import auroc, rank_of
+from companion.evaluation.rejection import cost_curve
 
 
 def answers(rows: int = 4000, labels: int = 3, sharpness: float = 1.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -136,3 +138,18 @@ def test_the_error_from_confidences_alone() -> None:
     for wrong in (([0.5], []), ([], []), ([1.5], [True]), ([np.nan], [True])):
         with pytest.raises(EvaluationError, match="confidences of shape"):
             expected_calibration_error(*wrong)
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float32])
+def test_tensors_will_do_whatever_their_type_and_with_a_gradient(kind):
+    logits, gold = torch.tensor([[2.0, 0.5], [0.25, 1.0]], dtype=kind, requires_grad=True), torch.tensor([0, 1])
+    plain = [[2.0, 0.5], [0.25, 1.0]]
+    assert fit_temperature(logits, gold) == fit_temperature(plain, [0, 1])
+    assert np.array_equal(apply_temperature(logits, 2.0), apply_temperature(plain, 2.0))
+    half = torch.tensor([[0.75, 0.25], [0.5, 0.5]], dtype=kind, requires_grad=True)
+    assert calibration_report(half, gold) == calibration_report(half.tolist(), [0, 1])
+    assert expected_calibration_error(half[:, 0], gold == 0) == expected_calibration_error([0.75, 0.5], [True, False])
+    assert auroc(logits.flatten(), [1, 0, 0, 1]) == auroc([2.0, 0.5, 0.25, 1.0], [1, 0, 0, 1])
+    assert rank_of(logits.flatten(), 0) == rank_of([2.0, 0.5, 0.25, 1.0], 0)
+    costs = {"wrong": 2.0, "handover": 1.0}
+    assert cost_curve(half[:, 0], gold == 0, **costs) == cost_curve([0.75, 0.5], [True, False], **costs)

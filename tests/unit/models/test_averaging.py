@@ -14,6 +14,7 @@ from torch import nn
 
 from companion.errors import ModelError
 from companion.models import Ensemble, RunningAverage, average_models, average_weights
+from tests.apple import Apple
 from tests.tiny import TinyEvaluator, digest, tiny_batches, tiny_tagger
 
 
@@ -126,3 +127,10 @@ def test_a_mean_of_logits_would_be_another_ensemble():
     logits = (torch.tensor(sure) + torch.tensor(unsure)).div(2).softmax(-1)
     assert logits[0, 0].item() > 0.9 > ours[0, 0].item()
     assert math.isclose(ours.sum().item(), 1.0, rel_tol=1e-6)
+
+
+def test_weights_on_a_device_without_float64_are_averaged():
+    states = [{"w": torch.tensor([1.0, 3.0])}, {"w": torch.tensor([2.0, 5.0])}]
+    with Apple():
+        found = average_weights(states)["w"]
+    assert torch.equal(found, torch.tensor([1.5, 4.0]))

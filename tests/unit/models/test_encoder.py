@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 
+from companion.encoding.pieces import reads_split_words
 from companion.errors import ModelError
 from companion.models import Encoder, load_encoder
+from companion.models.positions import positions_of
 from tests.tiny import LABELS, digest
 from tests.tokenizers import KINDS, MAX_LENGTH, make_model_folder
 
@@ -318,3 +321,41 @@ def test_the_tokenizer_of_another_model_is_refused(broken, folders):
         shutil.copy(path, broken)
     with pytest.raises(ModelError, match="knows 4[0-9][0-9] word pieces, .*, but its model 2[0-9][0-9]"):
         load_encoder(str(broken))
+
+
+def test_a_byte_level_tokenizer_whose_class_ignores_the_wish_gets_the_space(folders, tmp_path):
+    folder = Path(shutil.copytree(folders["bytelevel"], tmp_path / "glued"))
+    stored = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    assert stored["pre_tokenizer"]["type"] == "ByteLevel"
+    stored["pre_tokenizer"]["add_prefix_space"] = False
+    (folder / "tokenizer.json").write_text(json.dumps(stored), encoding="utf-8")
+    settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    settings.pop("add_prefix_space", None)
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    encoder = load_encoder(str(folder))
+    assert reads_split_words(encoder.tokenizer)
+    encoder.tokenizer.save_pretrained(tmp_path / "again")
+    stored = json.loads((tmp_path / "again" / "tokenizer.json").read_text(encoding="utf-8"))
+    assert stored["pre_tokenizer"]["add_prefix_space"]
+
+
+@pytest.mark.parametrize(
+    ("config", "positions"),
+    [
+        (transformers.BertConfig(max_position_embeddings=64), 64),
+        (transformers.RobertaConfig(max_position_embeddings=66, pad_token_id=1), 64),
+        (transformers.Data2VecTextConfig(max_position_embeddings=66, pad_token_id=1), 64),
+        (transformers.XLNetConfig(), None),
+        (transformers.T5Config(), None),
+    ],
+    ids=lambda value: getattr(value, "model_type", str(value)),
+)
+def test_positions_are_those_that_text_may_take(config, positions):
+    assert positions_of(config) == positions
+
+
+def test_a_head_that_reads_the_padding_is_refused(folders):
+    encoder = load_encoder(str(folders["wordpiece"]))
+    last = dataclasses.replace(encoder, config=transformers.XLNetConfig(d_model=32, n_layer=1, n_head=2))
+    with pytest.raises(ModelError, match="reads the last position.*\n.*pooling"):
+        last.model_with_head("ForSequenceClassification", seed=0)

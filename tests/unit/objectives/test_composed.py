@@ -10,17 +10,22 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from companion.adaptation import LoRA, adapt
 from companion.errors import CheckpointError, ConfigError, ObjectiveError
 from companion.objectives import (
     EWC,
     L2SP,
+    CausalLMCrossEntropy,
     Distillation,
     MaskedLMCrossEntropy,
     Mixture,
+    MultiLabelCrossEntropy,
+    SquaredError,
     TokenCrossEntropy,
     cosines,
     fisher_diagonal,
     pcgrad,
+    term_gradients,
 )
 from companion.training import TrainConfig, train
 from tests.tiny import digest, tiny_batches, tiny_tagger
@@ -295,3 +300,73 @@ def test_two_gradients_that_agree_are_added_and_two_that_fight_lose_their_quarre
     assert cosines({"a": x, "b": 0 * x}) == {("a", "b"): 0.0}
     with pytest.raises(ValueError, match="no gradient"):
         pcgrad({})
+
+
+class Answers(torch.nn.Module):
+    """A model whose answers are its weights."""
+
+    def __init__(self, logits: torch.Tensor) -> None:
+        super().__init__()
+        self.logits = torch.nn.Parameter(logits.double())
+
+    def forward(self, **inputs: torch.Tensor) -> torch.Tensor:
+        return self.logits
+
+
+def test_several_labels_a_text_are_distilled_as_yes_or_no_each():
+    generator = torch.Generator().manual_seed(0)
+    teacher, student = (Answers(torch.randn(4, 3, generator=generator)) for _ in range(2))
+    labels = torch.tensor([[1.0, 0.0, 1.0]] * 4)
+    objective = Distillation(MultiLabelCrossEntropy(), teacher, temperature=2.0)
+    rows = {"labelled": {"input_ids": torch.zeros(4, 1), "labels": labels}}
+    said, wanted = (torch.sigmoid(model.logits / 2.0) for model in (student, teacher))
+    by_hand = 4 * (wanted * (wanted / said).log() + (1 - wanted) * ((1 - wanted) / (1 - said)).log()).sum()
+    assert objective(student, rows)["distillation"].item() == pytest.approx(by_hand.item(), rel=1e-12)
+    assert objective.counts(rows)["distillation"] == 12
+
+
+def test_a_teacher_of_other_labels_or_of_numbers_is_refused():
+    rows = {"labelled": {"input_ids": torch.zeros(4, 1), "labels": torch.ones(4, 3)}}
+    with pytest.raises(ObjectiveError, match="very labels"):
+        Distillation(MultiLabelCrossEntropy(), Answers(torch.ones(4, 2)))(Answers(torch.ones(4, 3)), rows)
+    rows["labelled"]["labels"] = torch.ones(4)
+    with pytest.raises(ObjectiveError, match="a number"):
+        Distillation(SquaredError(), Answers(torch.ones(4, 1)))(Answers(torch.ones(4, 1)), rows)
+
+
+def test_a_decoder_is_distilled_where_it_predicts_the_labels():
+    generator = torch.Generator().manual_seed(0)
+    teacher, student = (Answers(torch.randn(1, 5, 7, generator=generator)) for _ in range(2))
+    # The question is two pieces long, the answer three: it is predicted at places 1, 2 and 3.
+    labels = torch.tensor([[-100, -100, 3, 4, 5]])
+    rows = {"text": {"input_ids": torch.zeros(1, 5), "labels": labels}}
+    objective = Distillation(CausalLMCrossEntropy(), teacher, part="text", temperature=1.0)
+    said, wanted = (model.logits[0, 1:4].log_softmax(-1) for model in (student, teacher))
+    by_hand = (wanted.exp() * (wanted - said)).sum()
+    assert objective(student, rows)["distillation"].item() == pytest.approx(by_hand.item(), rel=1e-12)
+    labels[0, 0] = 1
+    assert objective.counts(rows) == {"causal_lm": 3.0, "distillation": 3.0}
+
+
+def test_l2_sp_holds_neither_a_new_head_nor_what_an_adaptation_put_in():
+    adapted = adapt(tiny_tagger(), LoRA(rank=2))
+    with pytest.raises(ConfigError, match="no weight to hold on to"):
+        L2SP(TokenCrossEntropy(), adapted, weight=1.0)
+    for name, parameter in adapted.named_parameters():
+        parameter.requires_grad_(parameter.requires_grad or "LayerNorm" in name)
+    anchors = L2SP(TokenCrossEntropy(), adapted, weight=1.0).anchors
+    assert anchors
+    assert all("LayerNorm" in name for name in anchors)
+    with pytest.raises(ConfigError, match="no body"):
+        L2SP(TokenCrossEntropy(), Answers(torch.ones(1)), weight=1.0)
+
+
+def test_rows_are_measured_where_the_model_is():
+    class Elsewhere(TokenCrossEntropy):
+        def __call__(self, model, batch):
+            assert batch["labelled"]["input_ids"].device.type == "meta"
+            return {self.term: sum(parameter.sum() for parameter in model.parameters())}
+
+    model = tiny_tagger().to("meta")
+    assert set(fisher_diagonal(model, Elsewhere(), [batch([0])])) == set(dict(model.named_parameters()))
+    assert set(term_gradients(model, Elsewhere(), batch())) == {"supervised"}

@@ -81,7 +81,7 @@ def test_the_direction_of_well_known_metrics_is_inferred(name, greater):
     assert state.best_value == (0.7 if greater else 0.2)
 
 
-@pytest.mark.parametrize("name", ["kendall", "latency", "f1_loss"])
+@pytest.mark.parametrize("name", ["kendall", "latency", "f1_loss", "brier_score"])
 def test_the_direction_of_others_is_not_guessed(name):
     with pytest.raises(ConfigError, match=f"whether more of '{name}' is better is not known\n.*greater_is_better"):
         judged(Scripted({name: 0.2}))

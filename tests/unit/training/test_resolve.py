@@ -119,3 +119,12 @@ def test_a_learning_rate_that_is_a_typing_error_is_pointed_at():
     usual = TrainConfig(learning_rate=1e-2, device="cpu", precision="fp32")
     assert resolve(usual, large).reasons == {}
     assert resolve(given, large.requires_grad_(False)).reasons == {}
+
+
+def test_under_a_launcher_cuda_is_the_gpu_of_this_process(monkeypatch):
+    model, settings = tiny_tagger(), TrainConfig(device="cuda", precision="fp32", learning_rate=1e-3)
+    monkeypatch.setattr(torch, "empty", lambda *sizes, device: None)
+    assert str(resolve(settings, model).device) == "cuda"
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    found = resolve(settings, model)
+    assert str(found.device) == found.config.device == "cuda:1"

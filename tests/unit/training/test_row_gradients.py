@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -101,3 +103,20 @@ def test_a_sparse_table_of_the_users_own_stays_sparse(every_table):
     tables = rows.RowTables(model.modules())
     tables.close()
     assert model[0].sparse is True
+
+
+@pytest.mark.usefixtures("every_table")
+def test_a_copy_that_an_evaluator_makes_is_a_model_like_any_other():
+    copies = []
+
+    def keep(model: nn.Module) -> float:
+        copies.append(copy.deepcopy(model))
+        return 0.0
+
+    settings = TrainConfig(max_updates=2, learning_rate=1e-3, precision="fp32", device="cpu", metric="loss")
+    train(tiny_tagger(), tiny_batches(), TokenCrossEntropy(), settings, evaluate=keep, say=lambda line: None)
+    [kept] = copies
+    batch = tiny_batches().collate("labelled", [0, 1])
+    kept(batch["input_ids"]).logits.sum().backward()
+    assert not table_of(kept).weight.grad.is_sparse
+    torch.optim.AdamW(kept.parameters()).step()
