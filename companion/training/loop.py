@@ -134,13 +134,15 @@ def _take_step(parts: Parts, state: State) -> dict[str, float]:
         if not half or norm < float("inf") or not isfinite(gradient.loss):
             break
         # fp16 alone: the scaled gradient left the range, so the same rows are tried again at half the scale.
-        state.scale, state.overflows = state.scale / 2, state.overflows + 1
+        state.overflowed()
         parts.clear_gradients()
     for name in gradient.empty:
         state.empty_terms[name] = state.empty_terms.get(name, 0) + 1
     if gradient.terms:
         check_finite(gradient, norm, window, state.step + 1)
         parts.optimizer.step()
+        if half:
+            state.fitted()
         after_step = getattr(parts.adaptation, "after_step", None)
         if after_step is not None:
             after_step(parts.model, state.step + 1, parts.total)

@@ -26,6 +26,9 @@ FREE_FIELDS = {"progress", "device", "checkpoint_every", "activation_checkpointi
 # What may differ as well, but then the rows of an update meet in other pieces, which is to be said.
 NOTED_FIELDS = {"piece_budget", "processes", "sharding"}
 
+LONG_CALM = 2000
+"""After so many fp16 updates without an overflow the loss scale is doubled, as in torch's GradScaler."""
+
 
 @dataclass(kw_only=True, slots=True)
 class State:
@@ -51,6 +54,8 @@ class State:
     """How often an fp16 gradient overflowed and its rows were tried again at half the scale."""
     scale: float = 65536.0
     """The fp16 loss scale."""
+    calm: int = 0
+    """How many fp16 updates have fitted in a row since the scale last changed."""
     piece_budget: int | None = None
     """The most padded word pieces of a piece, where memory was too short for what the configuration says."""
     finished: bool = False
@@ -77,6 +82,16 @@ class State:
                 remedy="check the labels: -100 marks what is left out",
             )
         return epoch_ends
+
+    def overflowed(self) -> None:
+        """Halve the fp16 loss scale, at which a gradient left the range."""
+        self.scale, self.overflows, self.calm = self.scale / 2, self.overflows + 1, 0
+
+    def fitted(self) -> None:
+        """Double the fp16 loss scale after a long calm, since a small one loses the small gradients."""
+        self.calm += 1
+        if self.calm == LONG_CALM:
+            self.scale, self.calm = self.scale * 2, 0
 
     def remarks(self) -> list[str]:
         """What a careful reader of the result should know."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
@@ -97,6 +99,30 @@ def test_the_scale_travels_through_a_checkpoint(tmp_path, enormous):
     assert resumed.history == straight.history
     assert resumed.notes[-1] == straight.notes[-1]
     assert (resumed.last / "manifest.json").read_text() == (straight.last / "manifest.json").read_text()
+
+
+def test_a_long_calm_doubles_the_scale_and_the_count_travels_through_a_checkpoint(tmp_path, enormous, monkeypatch):
+    monkeypatch.setattr(state_module, "LONG_CALM", 3)
+    enormous(2.0**8)
+    straight = go("fp16", folder=tmp_path / "straight")
+    stored = json.loads((straight.last / "state.json").read_text())
+    assert stored["overflows"] == 0
+    assert (stored["scale"], stored["calm"]) == (2.0**10, 2), "eight updates: doubled after the third and the sixth"
+    with pytest.raises(KeyboardInterrupt):
+        go("fp16", folder=tmp_path / "broken", stop=5)
+    resumed = go("fp16", folder=tmp_path / "broken")
+    assert json.loads((resumed.last / "state.json").read_text()) == stored
+    assert resumed.losses == straight.losses == pytest.approx(go("fp32").losses, rel=5e-3)
+
+
+def test_an_overflow_ends_the_calm(monkeypatch):
+    monkeypatch.setattr(state_module, "LONG_CALM", 3)
+    state = state_module.State(scale=8.0)
+    for happens in (state.fitted, state.fitted, state.overflowed, state.fitted, state.fitted):
+        happens()
+    assert (state.scale, state.calm, state.overflows) == (4.0, 2, 1)
+    state.fitted()
+    assert (state.scale, state.calm) == (8.0, 0)
 
 
 @pytest.mark.skipif(not BF16_HERE, reason="this processor does not compute in bf16")
