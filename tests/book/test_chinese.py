@@ -6,12 +6,15 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import subprocess
 from functools import cache
 from hashlib import sha256
+from shutil import which
 
 import pytest
 
 import chinese
+import chinese_search
 import figure_words
 from companion.teaching import figure, figures
 from notebooks import ROOT
@@ -248,3 +251,28 @@ def test_a_built_page_shows_the_chinese_pictures(tmp_path, monkeypatch):
     (html / f"{page}.html").write_text("<p></p>", "utf-8")
     with pytest.raises(SystemExit, match="does not describe"):
         chinese.exchange(page)
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("交叉熵 (cross-entropy)，F1", ["交叉", "叉熵", "交", "叉", "熵", "cross", "entropy", "F1"]),
+        ("词", ["词", "词"]),
+        ("", []),
+    ],
+)
+def test_the_search_finds_chinese_by_its_characters(text, terms):
+    language = chinese_search.SearchByCharacters({})
+    assert language.split(text) == terms
+    assert all(language.word_filter(language.stem(term)) for term in terms)
+    assert not language.word_filter("") and not language.word_filter("a")
+
+
+@pytest.mark.skipif(which("node") is None, reason="there is no node on this machine to run the search's script")
+@pytest.mark.parametrize("query", ["交叉熵 loss", "词", "LoRA 微调", "，", "padding_mask F1"])
+def test_a_query_is_cut_into_terms_of_the_index(query):
+    program = f"{chinese_search.SPLITTER}console.log(JSON.stringify(splitQuery({json.dumps(query)})))"
+    done = subprocess.run(["node", "-e", program], capture_output=True, check=True, encoding="utf-8")
+    asked = json.loads(done.stdout)
+    assert set(asked) <= set(chinese_search.SearchByCharacters({}).split(query))
+    assert bool(asked) == (query != "，")
