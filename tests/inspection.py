@@ -48,9 +48,10 @@ THREE_OF_EACH_KIND = """sound => {
     const says = element.value || [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
     const box = element.getBoundingClientRect();
     const unseen = box.width < 2 || box.height < 2 || box.right < 1 || box.bottom + scrollY < 1;
-    // What axe does not judge: a drawing, a sign alone, what nobody sees or is switched off, a control without text.
+    // What axe does not judge: a drawing, signs alone, what nobody sees or is switched off, a control without text.
     if (!says || !(element instanceof HTMLElement)) continue;
-    if ((element.value || element.textContent).trim().length < 2) continue;
+    const text = (element.value || element.textContent).trim();
+    if (text.length < 2 || !/[\\p{L}\\p{N}]/u.test(text)) continue;
     if (unseen || !element.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
     if (element.matches(':disabled, :disabled *, input:is([type=range], [type=radio], [type=checkbox])')) continue;
     const style = getComputedStyle(element);

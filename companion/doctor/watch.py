@@ -98,7 +98,7 @@ def silence(modules: Iterable[nn.Module]) -> None:
 
 def length_of(tensors: Iterable[Tensor | None]) -> float:
     """The Euclidean length of many tensors together."""
-    return sum(float(tensor.double().square().sum()) for tensor in tensors if tensor is not None) ** 0.5
+    return sum(float(tensor.cpu().double().square().sum()) for tensor in tensors if tensor is not None) ** 0.5
 
 
 def logits_of(output: Any) -> Tensor | None:

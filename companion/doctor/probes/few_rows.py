@@ -143,7 +143,7 @@ def _entropy(view: View) -> float:
     if view.kind == "none" or view.labels.is_floating_point():
         return math.inf
     _, counts = view.labels[view.scored()].unique(return_counts=True)
-    shares = counts.double() / counts.sum()
+    shares = counts.cpu().double() / counts.sum().cpu()
     entropy = float(-(shares * shares.log()).sum()) if len(counts) else 0.0
     return entropy if entropy > ALREADY else math.inf
 

@@ -53,7 +53,8 @@ def examine(patient: Patient) -> Outcome:
 
 
 def _judge(whole: Watched, split: Watched, pieces: int, rows: int) -> Outcome:
-    dot = sum(float((whole.gradient[key].double() * part.double()).sum()) for key, part in _shared(whole, split))
+    pairs = ((whole.gradient[key].cpu().double(), part.cpu().double()) for key, part in _shared(whole, split))
+    dot = sum(float((one * other).sum()) for one, other in pairs)
     length = _length(whole.gradient)
     if not length:
         raise CannotCheck("the gradient of the batch is zero")
@@ -124,7 +125,7 @@ def _difference(one: Watched, other: Watched) -> dict[int, Tensor]:
 
 
 def _length(gradient: dict[int, Tensor]) -> float:
-    return sum(float(part.double().square().sum()) for part in gradient.values()) ** 0.5
+    return sum(float(part.cpu().double().square().sum()) for part in gradient.values()) ** 0.5
 
 
 PROBE = Probe(

@@ -45,10 +45,10 @@ def examine(patient: Patient) -> Outcome:
             raise CannotCheck(f"the step took {seen.updates} optimiser steps in {pieces} calls: it does not accumulate")
         shares.append(seen.gradient)
     mean = {key: sum(share[key] for share in shares if key in share) / world for key in whole}
-    length = sum(float(part.double().square().sum()) for part in whole.values())
+    length = sum(float(part.cpu().double().square().sum()) for part in whole.values())
     if not length:
         raise CannotCheck("the gradient of the batch is zero")
-    factor = sum(float((whole[key].double() * mean[key]).sum()) for key in whole) / length
+    factor = sum(float((whole[key].cpu().double() * mean[key].cpu()).sum()) for key in whole) / length
     return _judge(factor, world, pieces, rows)
 
 

@@ -16,6 +16,7 @@ from transformers import BertConfig, BertForMaskedLM, BertForTokenClassification
 import companion
 from companion.doctor import Report
 from companion.objectives.supervised import TokenCrossEntropy
+from tests.apple import Apple
 from tests.clinic import Clinic
 from tests.tiny import tiny_tagger
 
@@ -108,6 +109,16 @@ def test_the_factor_of_processes_and_accumulation_is_named(factor: float, says: 
         assert report.findings[0].measured.endswith(f"{says}.")
     else:
         assert report.healthy
+
+
+def test_the_gradients_of_a_device_without_float64_are_measured():
+    only = ["gradient cleared", "micro-batches", "processes", "a few rows by heart"]
+    clinic = Clinic("plain", "tokens", extra={"accumulate": 2, "processes": 2})
+    with Apple() as device:
+        report = clinic.examine(only=only)
+    assert device.brought
+    assert "float64" not in str(report)
+    assert {one.probe for one in report.healthy} >= set(only) - {"gradient cleared"}, report
 
 
 def test_an_epoch_weighted_by_rows_is_told_and_not_accused():
