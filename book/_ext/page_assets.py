@@ -78,6 +78,9 @@ def _keep_first_script(app, pagename, templatename, context, doctree):
 def _pages_with_old_assets(app, env, added, changed, removed):
     built = Path(app.outdir) / "_static"
     for folder in app.config.html_static_path:
+        if Path(folder).is_absolute():
+            # An extension's own, of which some files are trimmed after the build and never equal their source again.
+            continue
         source = Path(app.confdir) / folder
         for file in source.rglob("*"):
             copy = built / file.relative_to(source)
