@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -89,10 +90,17 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        # A page that is loaded anew leaves its old requests behind.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def serve(folder: Path) -> Iterator[str]:
     """The address of a server for a folder, on a free port of this machine only."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder)))
+    server = _Server(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -104,8 +112,8 @@ def serve(folder: Path) -> Iterator[str]:
 def problems(
     browser, address: str, modes: Iterable[str] = MODES, axe: bool = True, pictures: Path | None = None
 ) -> list[str]:
-    """Everything that goes wrong while a page is loaded in the first of these modes, scrolled to its end, measured,
-    and shown in the others; each problem begins with its mode."""
+    """Everything that goes wrong while a page is shown in each of these modes, loaded in it anew, scrolled to its end
+    and measured; each problem begins with its mode."""
     found: list[str] = []
     context = browser.new_context()
     try:
@@ -121,6 +129,10 @@ def problems(
             show_as(page, device, mode)
             if page.url == "about:blank":
                 page.goto(address, wait_until="load")
+            else:
+                # What a script does when the mode changes comes first, then what it does where it starts in this mode.
+                page.evaluate(SETTLED)
+                page.reload(wait_until="load")
             arrive(page, under_way, tell)
             for problem in measured(page, mode, axe):
                 tell(problem)

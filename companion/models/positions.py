@@ -8,8 +8,18 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
 RESERVING = {
-    *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer", "mpnet"),
-    *("data2vec-text", "ibert", "luke", "xmod", "esm"),
+    "camembert",
+    "data2vec-text",
+    "esm",
+    "ibert",
+    "longformer",
+    "luke",
+    "mpnet",
+    "roberta",
+    "roberta-prelayernorm",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+    "xmod",
 }
 """Models that keep the positions up to the padding id for themselves, as RoBERTa does."""
 

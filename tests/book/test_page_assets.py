@@ -4,10 +4,11 @@ import re
 import subprocess
 from pathlib import Path
 from shutil import which
+from types import SimpleNamespace
 
 import pytest
 
-from page_assets import DEFERRED, SIGN, keep_icons
+from page_assets import DEFERRED, SIGN, _pages_with_old_assets, keep_icons
 
 ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
@@ -31,6 +32,21 @@ def test_only_the_icons_that_are_named_stay():
 def test_signs_of_the_font_are_dropped_and_nothing_else():
     styles = '.fa-lg{font-size:1.25em}.fa-house:before,.fa-home:before{content:"\\f015"}a:before{content:"x"}'
     assert SIGN.sub("", styles) == '.fa-lg{font-size:1.25em}a:before{content:"x"}'
+
+
+def test_an_edited_file_of_the_book_makes_its_pages_old_and_a_trimmed_one_of_an_extension_does_not(tmp_path):
+    for name in ("book", "extension", "out/_static"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "extension" / "theme.css").write_text("whole")
+    (tmp_path / "out" / "_static" / "theme.css").write_text("trimmed")
+    for place in ("book", "out/_static"):
+        (tmp_path / place / "own.css").write_text("a")
+    config = SimpleNamespace(html_static_path=["book", str(tmp_path / "extension")])
+    app = SimpleNamespace(confdir=tmp_path, outdir=tmp_path / "out", config=config)
+    env = SimpleNamespace(found_docs={"b", "a"})
+    assert _pages_with_old_assets(app, env, set(), set(), set()) == []
+    (tmp_path / "book" / "own.css").write_text("b")
+    assert _pages_with_old_assets(app, env, set(), set(), set()) == ["a", "b"]
 
 
 @pytest.mark.pages
