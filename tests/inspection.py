@@ -206,6 +206,10 @@ def measured(page, mode: str, axe: bool) -> Iterator[str]:
             ".slice(0, 5).map(e => e.tagName + '.' + e.className)"
         )
         yield f"{wide} px wide in a window of {window} px: {culprits}"
+    yield from page.evaluate(
+        "[...document.querySelectorAll('.code-line')].filter(e => e.scrollWidth > e.clientWidth + 1 && e.clientWidth)"
+        ".slice(0, 3).map(e => 'code out of sight: ' + e.textContent.slice(0, 60))"
+    )
     theme = page.evaluate("document.documentElement.dataset.theme || ''")
     if theme and theme != MODES[mode]["scheme"]:
         yield f"shows the {theme} theme"

@@ -1,0 +1,93 @@
+"""Code on a page: every line is an element that wraps below itself, and the text of the file is unchanged."""
+
+import json
+import re
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from code_lines import lines_of, with_lines
+from notebooks import pages
+
+ROOT = Path(__file__).resolve().parents[2]
+HTML = ROOT / "_build" / "html"
+
+
+class Nesting(HTMLParser):
+    """Every element is closed where it was opened."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def text(html: str) -> str:
+    return unescape(re.sub(r"<[^>]+>", "", html))
+
+
+CODE = (
+    '<span class="k">def</span> <span class="nf">f</span><span class="p">(</span>x<span class="p">):</span>\n'
+    "\n"
+    '    <span class="s">"""Two lines\n'
+    '    &lt;of&gt; text."""</span>\n'
+    '        <span class="k">return</span> x'
+)
+
+
+def test_each_line_knows_its_indentation_and_the_text_stays():
+    html = lines_of(CODE)
+    assert text(html) == text(CODE)
+    assert Nesting(html).open == []
+    lines = re.findall(r'<span class="code-line"(?: style="--indent:(\d+)")?>', html)
+    assert lines == ["", "", "4", "4", "8"]
+
+
+def test_an_element_that_spans_lines_is_opened_again_on_each():
+    first, second = '<span class="s">a</span>\n', '<span class="s">b</span>\n'
+    both = f'<span class="code-line">{first}</span><span class="code-line">{second}</span>'
+    assert lines_of('<span class="s">a\nb</span>\n') == both
+
+
+def test_the_first_word_stays_with_its_indentation_unless_it_is_a_text():
+    assert '<span class="code-beginning">    <span class="n">torch</span></span>' in lines_of(
+        '    <span class="n">torch</span><span class="o">.</span>'
+    )
+    assert "code-beginning" not in lines_of('    <span class="s">a long text of many words</span>')
+
+
+def test_outputs_and_plain_text_are_left_alone():
+    inner = '<div class="highlight"><pre><span></span>a  b\n1  2\n</pre></div></div>'
+    plain = f'<div class="highlight-text notranslate">{inner}'
+    output = f'<div class="output text_plain highlight-myst-ansi notranslate">{inner}'
+    assert with_lines(plain + output) == plain + output
+    code = plain.replace("highlight-text", "highlight-python")
+    assert with_lines(plain + code).count("code-line") == 2
+
+
+@pytest.mark.pages
+def test_pages_have_the_code_of_their_notebooks():
+    if not (HTML / "index.html").is_file():
+        pytest.skip("the book is not built: make book")
+    compared = 0
+    for page in pages():
+        if page.suffix != ".ipynb":
+            continue
+        html = (HTML / page).with_suffix(".html").read_text(encoding="utf-8")
+        blocks = re.findall(r'<div class="cell_input .*?<pre>(?:<span></span>)?(.*?)</pre>', html, flags=re.DOTALL)
+        cells = json.loads((ROOT / page).read_text(encoding="utf-8"))["cells"]
+        sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        shown = [text(block).strip() for block in blocks]
+        assert all(block in {source.strip() for source in sources} for block in shown), page.name
+        assert all("code-line" in block for block in blocks), page.name
+        compared += len(blocks)
+    assert compared > 1000
