@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from companion.adaptation.linear import is_linear, size_of
 from companion.adaptation.methods import HeadOnly, body_of, layers_of
 from companion.errors import ConfigError
 from companion.randomness import torch_stream
 
 PLACES = ("both", "feed-forward")
 OUTPUTS = {
-    "attention": ("attention.output.dense", "attention.out_lin", "self_attn.o_proj"),
-    "feed-forward": ("output.dense", "ffn.lin2", "mlp.down_proj"),
+    "attention": ("attention.output.dense", "attention.out_lin", "self_attn.o_proj", "attn.c_proj"),
+    "feed-forward": ("output.dense", "ffn.lin2", "mlp.down_proj", "mlp.c_proj"),
 }
-"""Where the layers of BERT, DistilBERT and Llama project back to the width of the model."""
+"""Where the layers of BERT, DistilBERT, Llama and GPT-2 project back to the width of the model."""
 DEVIATION = 0.01
 """Of the first weights of the layer that narrows (Houlsby et al. 2019)."""
 
@@ -71,7 +72,7 @@ class BottleneckAdapter:
         """Freeze the body and put the bottlenecks in.
 
         Raises:
-            ConfigError: the layers of the body are not built like those of BERT, DistilBERT or Llama.
+            ConfigError: the layers of the body are not built like those of BERT, DistilBERT, Llama or GPT-2.
         """
         projections = [
             find_projection(layer, place)
@@ -81,7 +82,7 @@ class BottleneckAdapter:
         HeadOnly()(model)
         with torch_stream("cpu", self.seed, "adapter"):
             for projection in projections:
-                projection.add_module("adapter", Bottleneck(projection.out_features, self.size).to(projection.weight))
+                projection.add_module("adapter", Bottleneck(size_of(projection)[0], self.size).to(projection.weight))
                 projection.register_forward_hook(_adapt_output)
         return model
 
@@ -96,7 +97,7 @@ def check_count(method: str, field_name: str, value: object) -> None:
         raise ConfigError(f"{method}: {field_name} is {value!r}", remedy="give a whole number, 1 or more")
 
 
-def find_projection(layer: nn.Module, place: str) -> nn.Linear:
+def find_projection(layer: nn.Module, place: str) -> nn.Module:
     """The linear layer at the end of a layer's attention or feed-forward part.
 
     Raises:
@@ -107,7 +108,7 @@ def find_projection(layer: nn.Module, place: str) -> nn.Linear:
             found = layer.get_submodule(path)
         except AttributeError:
             continue
-        if isinstance(found, nn.Linear):
+        if is_linear(found):
             return found
     raise ConfigError(
         f"{type(layer).__name__} has no linear layer under the names {', '.join(OUTPUTS[place])}",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from companion.adaptation.allocation import Allocation
 from companion.adaptation.bottleneck import check_count
+from companion.adaptation.linear import is_transposed, linear_layers, size_of
 from companion.adaptation.methods import body_of
 from companion.adaptation.wrapping import import_peft, wrap
 from companion.errors import ConfigError
@@ -57,7 +58,12 @@ class LoRA:
         peft = import_peft()
         targets = find_targets(model, self.targets, "LoRA", self.rank)
         config = peft.LoraConfig(
-            r=self.rank, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules=targets, bias="none"
+            r=self.rank,
+            lora_alpha=self.alpha,
+            lora_dropout=self.dropout,
+            target_modules=targets,
+            fan_in_fan_out=_transposed(model, targets),
+            bias="none",
         )
         return wrap(model, config, method="LoRA", seed=self.seed)
 
@@ -122,6 +128,7 @@ class AdaLoRA:
             lora_alpha=self.alpha,
             lora_dropout=self.dropout,
             target_modules=targets,
+            fan_in_fan_out=_transposed(model, targets),
             deltaT=self.every,
             total_step=NOT_YET,
         )
@@ -151,13 +158,10 @@ def find_targets(model: nn.Module, targets: str | Sequence[str] | None, method: 
         ConfigError: a name fits no linear layer of the body, or a layer is narrower than the rank.
     """
     from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as USUAL
-    from torch import nn
 
     body = body_of(model)
-    inside = {id(module) for module in body.modules()}
-    linear: dict[str, nn.Linear] = {
-        name: module for name, module in model.named_modules() if isinstance(module, nn.Linear) and id(module) in inside
-    }
+    inside = {id(layer) for layer in linear_layers(body, method=method).values()}
+    linear = {name: module for name, module in model.named_modules() if id(module) in inside}
     # The pooler belongs to some heads only; what it computes, the others never read.
     linear = {name: module for name, module in linear.items() if "pooler" not in name.split(".")}
     ends = sorted({name.rsplit(".", 1)[-1] for name in linear})
@@ -173,7 +177,7 @@ def find_targets(model: nn.Module, targets: str | Sequence[str] | None, method: 
     if targets == ALL_LINEAR:
         return _check_rank(linear, method, rank)
     names = [targets] if isinstance(targets, str) else list(targets)
-    found: dict[str, nn.Linear] = {}
+    found: dict[str, nn.Module] = {}
     for end in names:
         fitting = {name: module for name, module in linear.items() if name == end or name.endswith(f".{end}")}
         if not fitting:
@@ -185,12 +189,17 @@ def find_targets(model: nn.Module, targets: str | Sequence[str] | None, method: 
     return _check_rank({name: module for name, module in linear.items() if name in found}, method, rank)
 
 
-def _check_rank(found: dict[str, Any], method: str, rank: int) -> list[str]:
-    for name, module in found.items():
-        narrowest = min(module.in_features, module.out_features)
-        if rank > narrowest:
+def _check_rank(found: dict[str, nn.Module], method: str, rank: int) -> list[str]:
+    for name, layer in found.items():
+        rows, columns = size_of(layer)
+        if rank > min(rows, columns):
             raise ConfigError(
-                f"{method}: rank {rank}, but {name} is {module.out_features} × {module.in_features}",
-                remedy=f"choose a rank of {narrowest} at most; far smaller ones are the point",
+                f"{method}: rank {rank}, but {name} is {rows} × {columns}",
+                remedy=f"choose a rank of {min(rows, columns)} at most; far smaller ones are the point",
             )
     return list(found)
+
+
+def _transposed(model: nn.Module, targets: list[str]) -> bool:
+    """Whether the targets keep their matrices as (in, out); `peft` warns where it is not told, and then sees itself."""
+    return all(is_transposed(model.get_submodule(name)) for name in targets)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from companion.adaptation.linear import linear_layers
 from companion.adaptation.methods import body_of, layers_of
 from companion.adaptation.wrapping import is_wrapped
 from companion.errors import ConfigError
@@ -105,18 +106,13 @@ def sparsity(model: nn.Module) -> float:
 
 
 def matrices_of(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The weights of the linear layers in the body, by name, each of shape (out, in).
+    """The weights of the linear layers in the body, by name, each of shape (out, in), or (in, out) in GPT-2.
 
     Raises:
         ConfigError: there are none.
     """
-    from torch import nn
-
-    body = body_of(model)
-    found = {f"{name}.weight": part.weight for name, part in body.named_modules() if isinstance(part, nn.Linear)}
-    if not found:
-        raise ConfigError(f"{type(body).__name__} has no linear layers", remedy="prune a model that has some")
-    return found
+    layers = linear_layers(body_of(model), method="pruning")
+    return {f"{name}.weight": layer.weight for name, layer in layers.items()}
 
 
 def drop_layers(model: nn.Module, keep: Sequence[int]) -> nn.Module:
