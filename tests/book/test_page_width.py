@@ -1,4 +1,4 @@
-"""Code on a page: every line is an element that wraps below itself, and the text of the file is unchanged."""
+"""What is wide on a page: lines of code and print wrap below themselves, tables keep their columns, no text changes."""
 
 import json
 import re
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from code_lines import lines_of, with_lines
 from notebooks import pages
+from page_width import LONG_CELL, fitted, lines_of
 
 ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
@@ -65,13 +65,26 @@ def test_the_first_word_stays_with_its_indentation_unless_it_is_a_text():
     assert "code-beginning" not in lines_of('    <span class="s">a long text of many words</span>')
 
 
-def test_outputs_and_plain_text_are_left_alone():
-    inner = '<div class="highlight"><pre><span></span>a  b\n1  2\n</pre></div></div>'
-    plain = f'<div class="highlight-text notranslate">{inner}'
-    output = f'<div class="output text_plain highlight-myst-ansi notranslate">{inner}'
-    assert with_lines(plain + output) == plain + output
-    code = plain.replace("highlight-text", "highlight-python")
-    assert with_lines(plain + code).count("code-line") == 2
+def test_a_printed_line_wraps_unless_it_is_a_row_of_columns():
+    inner = (
+        '<div class="highlight"><pre><span></span>a  b\n1  2\nA sentence of one line.\n  - a point\n</pre></div></div>'
+    )
+    output = fitted(f'<div class="output text_plain highlight-myst-ansi notranslate">{inner}')
+    assert re.findall(r'class="(code-\w+)"', output) == ["code-row", "code-row", "code-line", "code-line"]
+    assert text(output) == text(inner)
+
+
+def test_plain_text_is_left_alone_and_code_is_not():
+    plain = '<div class="highlight-text notranslate"><div class="highlight"><pre><span></span>a  b\n</pre></div></div>'
+    assert fitted(plain) == plain
+    assert fitted(plain.replace("highlight-text", "highlight-python")).count('class="code-line"') == 1
+
+
+def test_a_cell_of_many_words_may_have_lines_and_an_interval_may_not():
+    words, interval = "w" * (LONG_CELL + 1), "0.837 [0.822, 0.852]"
+    table = f'<div class="ftc ftc-table"><table><tr><td>{interval}</td><td>{words}</td></tr></table></div>'
+    assert fitted(table) == table.replace(f"<td>{words}", f'<td class="long-cell">{words}')
+    assert fitted(table.replace("ftc-table", "other")) == table.replace("ftc-table", "other")
 
 
 @pytest.mark.pages
