@@ -9,7 +9,6 @@ import typer
 
 from companion.cli.options import JSON
 from companion.cli.output import emit, say, table
-from companion.cli.width import fitted
 
 FOLDER = Annotated[Path, typer.Argument(help="The folder of the class.")]
 SLUG = Annotated[str, typer.Argument(help="The assignment, such as a1-pad-batch.")]
@@ -118,7 +117,7 @@ def grade(
     results = grade_class(open_course(folder), slug, jobs=jobs, again=again, only=student or (), tell=say)
     rows = [[name, str(one["earned"]), str(one["possible"])] for name, one in results.items()]
     document = {name: {"earned": one["earned"], "possible": one["possible"]} for name, one in results.items()}
-    emit(document, fitted(table([["student", "earned", "of"], *rows])), as_json=as_json)
+    emit(document, table([["student", "earned", "of"], *rows]), as_json=as_json)
 
 
 def report(folder: FOLDER, slug: SLUG, as_json: JSON = False) -> None:

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.cli.evaluate import model_folder, own_corpus, rows_for
-from companion.cli.output import emit
-from companion.cli.width import fitted
+from companion.cli.output import columns, emit
 from companion.errors import ConfigError
 from companion.recipes.story import read_story
 from companion.recipes.tuning_plan import data_digests
@@ -63,7 +62,7 @@ def compare_runs(a: Path, b: Path, source: Source, *, split: str, as_json: bool)
     notes = [f"They differ in {'; '.join(changed)}."] if changed else []
     notes += [OPTIMISTIC[split]] if own is not None and OPTIMISTIC[split] else []
     document = {"runs": [str(a), str(b)], "split": None if own is None else split, **comparison.to_dict()}
-    text = fitted("\n".join([str(comparison), *notes]))
+    text = "\n".join([comparison.to_text(columns()), *notes])
     emit({**document, "differ_in": changed, "notes": notes}, text, as_json=as_json)
 
 

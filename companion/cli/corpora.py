@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from companion.cli.output import emit, listing
+from companion.cli.output import emit, table
 from companion.errors import ConfigError
 
 
@@ -16,7 +16,7 @@ def list_corpora(*, as_json: bool) -> None:
     rows = [entry.summary() for entry in entries()]
     columns = ("name", "rows", "size", "where", "licence", "what")
     lines = [[row[column] for column in columns] for row in rows]
-    emit(rows, listing([["corpus", *columns[1:]], *lines]), as_json=as_json)
+    emit(rows, table([["corpus", *columns[1:]], *lines], explained=True), as_json=as_json)
 
 
 def refuse_names(names: list[str]) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.cli.output import emit, say, table
-from companion.cli.width import fitted
 
 if TYPE_CHECKING:
     from companion.corpora.portrait import Portrait
@@ -85,10 +84,10 @@ def describe_portrait(portrait: Portrait) -> str:
     rows = [["split", *columns, "longest"]]
     for name, size in portrait.sizes.items():
         rows.append([name, *(f"{size[column]:,}" for column in columns), f"{max(portrait.lengths[name]):,} words"])
-    blocks = [portrait.name, fitted(table(rows))]
+    blocks = [portrait.name, table(rows)]
     for kind, counts in portrait.labels.items():
         lines = [[label, *(f"{found[split]:,}" for split in splits)] for label, found in counts.items()]
-        blocks.append(fitted(table([[kind, *splits], *lines])))
+        blocks.append(table([[kind, *splits], *lines]))
     facts = [f"texts whose shell an earlier one has: {portrait.shells}"]
     if len(splits) > 1:
         facts.append(f"texts that stand in two splits: {portrait.exact_across}")
@@ -108,7 +107,7 @@ def describe_originality(cells: list[Cell]) -> str:
         rows.append(
             [str(cell.factors["corpus"]), own, str(cell.factors["reference"]), other, quotient, f"{found['words']:,}"]
         )
-    return fitted(table(rows))
+    return table(rows)
 
 
 def figures(cells: list[Cell]) -> dict[str, dict[str, Any]]:
@@ -146,7 +145,7 @@ def describe_figures(cells: list[Cell]) -> str:
                 inside = found["from"] <= number["mean"] <= found["to"]
                 wanted = f"{found['from']:.2f} to {found['to']:.2f}: {'yes' if inside else 'NO'}"
             rows.append([target, found["quantity"], system, shown, str(number["seeds"]), wanted])
-    return fitted(table(rows))
+    return table(rows)
 
 
 def _numbers(portrait: Portrait) -> dict[str, Any]:

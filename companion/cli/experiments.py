@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from companion.cli.output import emit, listing, say, table
-from companion.cli.width import fitted
+from companion.cli.output import emit, say, table
 from companion.errors import ConfigError, RecordError
 
 
@@ -22,7 +21,7 @@ def list_experiments(out: Path | None, *, as_json: bool) -> None:
             cells = 0
         rows.append({"name": name, "what": (find(name).__doc__ or "").strip().splitlines()[0], "cells": cells})
     lines = [[row["name"], str(row["cells"]), row["what"]] for row in rows]
-    emit(rows, listing([["experiment", "cells", "what"], *lines]), as_json=as_json)
+    emit(rows, table([["experiment", "cells", "what"], *lines], explained=True), as_json=as_json)
 
 
 def run_experiment(name: str, profile: str, out: Path | None, cell: str, *, as_json: bool) -> None:
@@ -56,4 +55,4 @@ def run_experiment(name: str, profile: str, out: Path | None, cell: str, *, as_j
         ]
         for cell in cells
     ]
-    emit([dict(cell.result) for cell in cells], fitted(table([["cell", *shown, "time"], *rows])), as_json=as_json)
+    emit([dict(cell.result) for cell in cells], table([["cell", *shown, "time"], *rows]), as_json=as_json)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from companion.cli.dev_rows import describe_dev
 from companion.cli.folders import check_out
-from companion.cli.output import emit, say
+from companion.cli.output import columns, emit, say
 from companion.cli.train import describe_corpus
-from companion.cli.width import fitted
 from companion.corpora.text import read_text, split_lines
 from companion.errors import ConfigError, DataError
 from companion.training.checkpoint import write_json
@@ -93,4 +92,5 @@ def train_hybrid(
         "comparison": found.comparison.to_dict(),
     }
     write_json(out / RESULT_FILE, document)
-    emit(document, fitted(f"{found}\n\nmodel    {folder}"), as_json=as_json)
+    shown = str(found).replace(str(found.comparison), found.comparison.to_text(columns()))
+    emit(document, f"{shown}\n\nmodel    {folder}", as_json=as_json)

@@ -6,12 +6,15 @@ import json
 import re
 import shutil
 import sys
-import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from companion.evaluation.text_table import TextTable
+
+NARROWEST = 40
+"""Columns that every terminal is taken to have."""
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -39,22 +42,12 @@ def spoken_warnings() -> Iterator[None]:
         yield
 
 
-def listing(rows: list[list[str]]) -> str:
-    """A table whose last column explains: on a terminal that it does not fit, it stands below its row, folded.
-
-    Where the output is a file or a pipe, every row stays one line.
-    """
-    whole = table(rows)
-    columns = shutil.get_terminal_size().columns
-    if not sys.stdout.isatty() or max(map(len, whole.splitlines())) <= columns:
-        return whole
-    head, dashes, *lines = table([row[:-1] for row in rows]).splitlines()
-    folds = [textwrap.fill(row[-1], columns, initial_indent="    ", subsequent_indent="    ") for row in rows[1:]]
-    return "\n".join([head, dashes, *(line for pair in zip(lines, folds, strict=True) for line in pair)])
+def columns() -> int | None:
+    """How many columns the terminal has; None where the output is a file or a pipe, and every row stays one line."""
+    return max(NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
 
 
-def table(rows: list[list[str]]) -> str:
-    """Rows as aligned columns; the first row is the header."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([lines[0], "  ".join("─" * width for width in widths), *lines[1:]])
+def table(rows: list[list[str]], *, explained: bool = False) -> str:
+    """Rows as a table that fits the terminal; the first row is the header, and the last column may explain its row."""
+    heading, *cells = rows
+    return TextTable(heading=heading, rows=cells, parted=True, explained=explained).text(columns())

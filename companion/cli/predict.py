@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from companion.cli.evaluate import model_folder
 from companion.cli.output import emit, plain, table
-from companion.cli.width import fitted
 from companion.errors import ConfigError, DataError, ExportError
 from companion.recipes.story import read_story
 from companion.tasks.card import PIPELINES, write_card
@@ -71,7 +70,7 @@ def _print_entities(predictor: Predictor, texts: list[str], *, as_json: bool) ->
             continue
         print(plain(text))
         rows = [[entity.type, entity.text, f"{entity.start}–{entity.end}", f"{entity.score:.2f}"] for entity in found]
-        print(plain(fitted(table([["type", "text", "characters", "score"], *rows]))) if rows else "  no entity found")
+        print(plain(table([["type", "text", "characters", "score"], *rows])) if rows else "  no entity found")
         print()
 
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from companion.cli.dev_rows import LEAST, describe_dev
 from companion.cli.folders import check_out
-from companion.cli.output import emit, say
+from companion.cli.output import columns, emit, say
 from companion.cli.train import describe_corpus, read_method
-from companion.cli.width import fitted
 from companion.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def tune_settings(
         **search,
     )
     lines = [
-        fitted(str(tuned)),
+        tuned.to_text(columns()),
         f"model    {out / 'model'}",
         f'use      companion predict {out} "Your text."',
     ]

@@ -20,6 +20,7 @@ from companion.evaluation.paired import PairedTest, mcnemar_test, paired_bootstr
 from companion.evaluation.regression import RegressionReport
 from companion.evaluation.report import EntityReport, html_table
 from companion.evaluation.taxonomy import visible
+from companion.evaluation.text_table import TextTable
 
 Report = EntityReport | ClassificationReport | RegressionReport
 NAMES = {
@@ -110,11 +111,13 @@ class Comparison:
             "sentence": self.sentence,
         }
 
+    def to_text(self, width: int | None = None) -> str:
+        """The table, within `width` columns of the screen if it is given, and the sentence."""
+        heading, *rows = self._rows()
+        return f"{TextTable(heading=heading, rows=rows).text(width)}\n\n{self.sentence}"
+
     def __str__(self) -> str:
-        rows = self._rows()
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:], "", self.sentence])
+        return self.to_text()
 
     def __repr__(self) -> str:
         return str(self)

@@ -12,6 +12,7 @@ from typing import Any
 from companion.errors import EvaluationError
 from companion.evaluation.intervals import Interval, seeds_interval
 from companion.evaluation.report import html_table
+from companion.evaluation.text_table import TextTable
 
 SEEDS_NEEDED = 3
 """From how many repetitions on there is an interval over seeds."""
@@ -189,24 +190,24 @@ class Tuned:
             )
         return rows
 
-    def __str__(self) -> str:
-        rows = self.table()
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    def to_text(self, width: int | None = None) -> str:
+        """The trials as a table, within `width` columns of the screen if it is given, and what came of them."""
+        heading, *rows = self.table()
         chosen = ", ".join(f"{name} {_short(value)}" for name, value in self.best.settings.items())
         ended = [trial.state for trial in self.trials]
         given_up = ", ".join(f"{ended.count(state)} {state}" for state in ("pruned", "diverged") if state in ended)
         return "\n".join(
             [
-                lines[0],
-                "-" * max(map(len, lines)),
-                *lines[1:],
+                TextTable(heading=heading, rows=rows, left=0).text(width),
                 "",
                 f"best settings (trial {self.best.number + 1}): {chosen}",
                 *([f"of {len(self.trials)} trials {given_up}"] if given_up else []),
                 self.sentence,
             ]
         )
+
+    def __str__(self) -> str:
+        return self.to_text()
 
     def __repr__(self) -> str:
         return str(self)

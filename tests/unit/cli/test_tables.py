@@ -7,17 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from companion.cli.output import table
-from companion.cli.width import columns, fitted
+from companion.cli import output
+from companion.cli.evaluate import shown
 from companion.evaluation.classification import score_labels
 from companion.evaluation.comparison import compare
+from companion.evaluation.entities import score_entities
 from companion.evaluation.regression import score_numbers
+from companion.evaluation.text_table import extent
 from companion.recipes.tuning_outcome import Trial, Tuned
 
 LABELS = [
     "balance_not_updated_after_cheque_or_cash_deposit",
     "card_payment_wrong_exchange_rate",
-    "reverted_card_payment?",
+    "余额没有更新",
     "a label of more than one word, which is what some people write where others would write a number or two",
 ]
 GOLD = LABELS * 5
@@ -25,18 +27,18 @@ GUESSED = [LABELS[place % 3] for place in range(20)]
 NAMES = ("runs/first-attempt-with-lora-rank-8/seed-0/model", "runs/second-attempt-with-all-weights/seed-0/model")
 
 
-def texts() -> str:
+def texts(width: int | None) -> str:
     reports = [score_labels(GOLD, guess, bootstrap=50) for guess in (GUESSED, GOLD)]
-    return str(compare(*reports, names=NAMES, resamples=50))
+    return compare(*reports, names=NAMES, resamples=50).to_text(width)
 
 
-def numbers() -> str:
+def numbers(width: int | None) -> str:
     gold = [1e4 * place for place in range(20)]
     reports = [score_numbers(gold, [x + shift for x in gold], bootstrap=50) for shift in (1234.5, 98765.25)]
-    return str(compare(*reports, names=NAMES, resamples=50))
+    return compare(*reports, names=NAMES, resamples=50).to_text(width)
 
 
-def search(*more: str) -> str:
+def search(width: int | None, *more: str) -> str:
     """Twelve trials over the usual space, and more settings where they are named."""
     trials = []
     for number in range(12):
@@ -54,21 +56,30 @@ def search(*more: str) -> str:
             )
         )
     options = {"optimism": None, "repetitions": (), "plan": "", "folder": Path()}
-    return str(Tuned(metric="mean_squared_error", trials=tuple(trials), best=trials[9], **options))
+    tuned = Tuned(metric="mean_squared_error", trials=tuple(trials), best=trials[9], **options)
+    return tuned.to_text(width)
 
 
-def measured() -> str:
+def report(width: int | None) -> str:
+    return shown(score_labels(GOLD, GUESSED, bootstrap=50), width)
+
+
+def entities(width: int | None) -> str:
+    return output.table([["type", "text", "characters", "score"], ["ORG", "word " * 41, "0–203", "0.99"]])
+
+
+def measured(width: int | None) -> str:
     cells = [[f"constrained-methods-banking77-adalora-{n}", "0.123", "0.456", "0.789", "1234 s"] for n in range(3)]
-    return table([["cell", "dev_entity_f1", "grid_accuracy", "masked_lm_loss_before", "time"], *cells])
+    return output.table([["cell", "dev_entity_f1", "grid_accuracy", "masked_lm_loss_before", "time"], *cells])
 
 
 TABLES = {
     "texts compared": texts,
     "numbers compared": numbers,
     "a search": search,
-    "a search of all settings": lambda: search("clip_norm", "beta1", "beta2", "epsilon", "max_updates"),
-    "a report": lambda: str(score_labels(GOLD, GUESSED, bootstrap=50)),
-    "entities": lambda: table([["type", "text", "characters", "score"], ["ORG", "word " * 41, "0–203", "0.99"]]),
+    "a search of all settings": lambda width: search(width, "clip_norm", "beta1", "beta2", "epsilon", "max_updates"),
+    "a report": report,
+    "entities": entities,
     "cells": measured,
 }
 
@@ -79,20 +90,21 @@ def tabular(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", TABLES)
-@pytest.mark.parametrize("width", [80, 100])
-def test_no_table_is_wider_and_no_number_is_lost(name: str, width: int):
-    whole = TABLES[name]()
-    assert max(map(len, tabular(whole))) > 80, "a table that fits anyway proves nothing"
-    text = fitted(whole, width)
-    assert max(map(len, tabular(text))) <= width
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_no_table_is_wider_and_no_number_is_lost(name: str, width: int, monkeypatch: pytest.MonkeyPatch):
+    whole = TABLES[name](None)
+    assert max(map(extent, tabular(whole))) > 80, "a table that fits anyway proves nothing"
+    monkeypatch.setattr(output, "columns", lambda: width)
+    text = TABLES[name](width)
+    assert max(map(extent, tabular(text))) <= width
     assert "\n\n".join(text.split("\n\n")[1:]) == "\n\n".join(whole.split("\n\n")[1:])
-    found = [sorted(re.findall(r"\d[\d.,e+-]*", "\n".join(tabular(shown)))) for shown in (whole, text)]
+    found = [sorted(re.findall(r"\d[\d.,e+-]*", "\n".join(tabular(table)))) for table in (whole, text)]
     # A list repeats the numbers of its headings, such as "95% interval" and "max_f1", at every row.
     assert not set(found[0]) - set(found[1])
 
 
 def test_headings_are_stacked_before_anything_else():
-    lines = fitted(search(), 100).splitlines()
+    lines = search(100).splitlines()
     assert lines[0].split()[:5] == ["trial", "learning", "epochs", "batch", "weight"]
     assert lines[1].split() == ["rate", "size", "decay", "mean"]
     assert [line.split() for line in lines[2:4]] == [["squared"], ["error"]]
@@ -100,14 +112,15 @@ def test_headings_are_stacked_before_anything_else():
     assert lines[14].split() == ["10", "9", "8", "32", "0.01", "0.0113", "cosine", "12009", "0.509", "←", "best"]
 
 
-def test_what_fits_stays_as_it_is():
-    assert fitted(search(), 200) == search()
-    assert fitted("prose " * 50, 80) == "prose " * 50
-    assert fitted("", 80) == ""
+@pytest.mark.parametrize("made", [texts, numbers, search, report])
+def test_what_fits_stays_as_it_is(made):
+    whole = made(None)
+    assert made(max(map(extent, tabular(whole)))) == whole
+    assert made(max(map(extent, tabular(whole))) - 1) != whole
 
 
 def test_a_comparison_becomes_a_list():
-    lines = fitted(texts(), 80).splitlines()
+    lines = texts(80).splitlines()
     assert lines[0] == "accuracy"
     assert lines[1].split()[:2] == ["runs/first-attempt-with-lora-", "0.300"]
     assert lines[2].split() == ["rank-8/seed-0/model"]
@@ -115,7 +128,7 @@ def test_a_comparison_becomes_a_list():
 
 
 def test_a_report_keeps_its_numbers_beside_a_folded_name_and_the_rule_above_its_averages():
-    lines = tabular(fitted(TABLES["a report"](), 80))
+    lines = tabular(report(80))
     rules = [place for place, line in enumerate(lines) if set(line) == {"-"}]
     assert rules == [1, len(lines) - 4]
     assert lines[2].split()[-5:] == ["undefined", "0.000", "0.000", "5", "0"]
@@ -124,10 +137,12 @@ def test_a_report_keeps_its_numbers_beside_a_folded_name_and_the_rule_above_its_
     assert [line.split()[0] for line in lines[-3:]] == ["macro", "micro", "weighted"]
 
 
-def test_the_terminal_says_how_many_columns_there_are(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("COLUMNS", "140")
-    assert columns() == 100
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    assert columns() == 140
-    monkeypatch.setenv("COLUMNS", "40")
-    assert columns() == 80
+def test_reports_are_shown_as_they_print_themselves_where_there_is_room():
+    sentences = [["B-PER", "I-PER", "O", "B-LOC"], ["O", "B-ORG", "O"]]
+    reports = [
+        score_entities(sentences, [["B-PER", "O", "O", "B-LOC"], ["O", "O", "O"]], bootstrap=50),
+        score_entities([["O"]], [["O"]], bootstrap=50),
+        score_labels(["a", "b", "b"], ["a", "a", "b"], bootstrap=50),
+        score_numbers([1.0, 2.0, 4.0], [1.0, 2.5, 3.0], bootstrap=50),
+    ]
+    assert [shown(one, None) for one in reports] == [str(one) for one in reports]
