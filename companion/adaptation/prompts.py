@@ -12,6 +12,7 @@ from companion.adaptation.methods import body_of
 from companion.adaptation.wrapping import import_peft, wrap
 from companion.errors import ConfigError, ObjectiveError
 from companion.models.positions import positions_of
+from companion.models.text_head import finds_padding_by_piece
 
 if TYPE_CHECKING:
     from torch import nn
@@ -60,7 +61,8 @@ class PromptTuning:
     They are positions like any other: a tagger gives them logits too, before those of the text.
 
     Raises:
-        ConfigError: the length is no whole number, or (when applied) leaves the model no room for text.
+        ConfigError: the length is no whole number, or (when applied) leaves the model no room for text; or the model is
+            a decoder whose head reads the last piece that is no padding.
 
     Follows: Lester, Al-Rfou and Constant (2021), "The Power of Scale for Parameter-Efficient Prompt Tuning".
     Taught in: book/constraints/lora
@@ -78,6 +80,11 @@ class PromptTuning:
     def __call__(self, model: nn.Module) -> nn.Module:
         """Freeze the body and return the model wrapped by `peft`."""
         check_room(model, "PromptTuning", self.length)
+        if finds_padding_by_piece(model):
+            raise ConfigError(
+                f"PromptTuning gives vectors and no pieces, by which {type(model).__name__} tells padding from text",
+                remedy='use TextTask(…, pooling="mean"), or another method, such as PrefixTuning or LoRA',
+            )
         sizes = _sizes(model)
         table = body_of(model).get_input_embeddings() if sizes else None
         if table is not None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion.errors import ConfigError, DataError, ModelError
 from companion.models.encoder import Encoder, open_folder_or_name
+from companion.models.text_head import reads_left_to_right
 from companion.randomness import torch_stream
 
 if TYPE_CHECKING:
@@ -216,15 +217,10 @@ def load_decoder(name: str, *, revision: str | None = None) -> Decoder:
 
     Taught in: book/outlook/from-encoders-to-generation
     """
-    from transformers.models.auto import modeling_auto
-
     opened = open_folder_or_name(name, revision=revision, split_words=False)
-    kind = opened.config.model_type
-    # BERT and its kin have a causal head too, which writes only where the configuration turns the mask on.
-    masked = kind in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(opened.config, "is_decoder", False)
-    if masked or kind not in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+    if not reads_left_to_right(opened.config):
         raise ModelError(
-            f"{opened.name!r} is a {kind} model, which does not write from left to right",
+            f"{opened.name!r} is a {opened.config.model_type} model, which does not write from left to right",
             remedy="name a decoder such as gpt2; an encoder is opened with companion.load_encoder",
         )
     return Decoder(**{field.name: getattr(opened, field.name) for field in fields(opened)})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion.encoding.pieces import put_space_before_words, reads_split_words
 from companion.errors import ModelError
+from companion.models import text_head
 from companion.models.files import check_files
 from companion.models.offline import HUB_NAME, file_digest, offline_folder, verify
 from companion.models.positions import positions_of
@@ -83,9 +84,8 @@ class Encoder:
         from companion.models.dropout import with_quick_dropout
         from companion.randomness import torch_stream
 
-        if kind == "ForSequenceClassification" and getattr(self.config, "summary_type", None) == "last":
-            problem = f"the head that {self.config.model_type} has for texts reads the last position, often padding"
-            raise ModelError(problem, remedy='use TextTask(…, pooling="mean")')
+        if kind == text_head.KIND:
+            text_head.check_text_head(self.config)
         auto_class = getattr(transformers, f"AutoModel{kind}")
         with torch_stream("cpu", seed, "head"), quiet(), _readable(self.name, self.location):
             model, found = auto_class.from_pretrained(
@@ -102,6 +102,8 @@ class Encoder:
             _check_weights(self, model, made, new_head)
             if kind and config.get("id2label", self.config.id2label) != self.config.id2label:
                 _renew_head(model, made, auto_class)
+            if kind == text_head.KIND:
+                text_head.tell_padding(model, self.tokenizer)
             return with_quick_dropout(model)
 
 

@@ -14,6 +14,7 @@ from companion.encoding.turns import LEARN, TurnBatches, TurnRow, pieces_of, ren
 from companion.errors import ConfigError, DataError, ModelError
 from companion.models.decoder import HEAD, refuse_control
 from companion.models.origin import remember_exporter
+from companion.models.text_head import padding_piece
 from companion.objectives.masked_lm import CausalLMCrossEntropy
 from companion.tasks.entries import check_encoder
 
@@ -116,8 +117,7 @@ class CausalLMTask:
     @property
     def pad_token_id(self) -> int:
         """The id that fills short rows: masked, never labelled, and so allowed to be the end-of-text piece."""
-        tokenizer = self.encoder.tokenizer
-        return tokenizer.eos_token_id or 0 if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        return padding_piece(self.encoder.tokenizer)
 
     def model(self, *, seed: int = 0, new_head: bool = True, **config: Any) -> nn.Module:
         """The decoder with its own scores of the next piece; a small one starts from weights that `seed` decides."""

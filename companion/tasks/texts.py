@@ -13,6 +13,7 @@ from companion.encoding.pieces import special_tokens, whole_characters
 from companion.encoding.source import TextBatches
 from companion.errors import ConfigError, DataError
 from companion.models.origin import remember_exporter
+from companion.models.text_head import padding_piece
 from companion.tasks.entries import check_encoder, check_rows
 from companion.tasks.targets import PROBLEMS, check_class_weights, label_set, objective_of, target_of
 
@@ -34,7 +35,7 @@ class TextSettings:
     kind: str = "single"
     """"single" label, "multi" (any number of labels), or "regression" (a number)."""
     pooling: str = "mean"
-    """What the head reads: "mean" of the real pieces, or "cls", the first piece."""
+    """What the head reads: "mean" of the real pieces, or "cls", the first piece (of a decoder, the last)."""
     max_length: int = LONGEST
     """Word pieces of a text, special tokens included; longer texts are cut, counted and said."""
 
@@ -190,8 +191,8 @@ class TextTask:
 
     @property
     def pad_token_id(self) -> int:
-        """The id that fills short rows; what it is does not matter, since it is masked."""
-        return self.encoder.tokenizer.pad_token_id or 0
+        """The id that fills short rows, which are masked; the head of a decoder knows them by it."""
+        return padding_piece(self.encoder.tokenizer)
 
     def evaluator(self, texts: Sequence[Text]) -> TextEvaluator:
         """A function of the model that gives macro F1 and accuracy (or a regression's errors) on these texts."""
