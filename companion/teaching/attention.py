@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from companion.errors import ConfigError
+from companion.teaching.compact import compacted
 from companion.teaching.surface import NO_SHORTCUTS, Piece, digest, escape
 from companion.teaching.theme import style
 
@@ -83,7 +82,7 @@ class AttentionMap(Piece):
             f"<tbody>{rows}</tbody></table></div>"
             f'<p class="ftc-sentence" aria-live="polite">{escape(self._sentence())}</p>'
             f'<p class="ftc-hint">{_HINT}</p>'
-            f'<script>(function(){{{_script()}ftcAttention("{name}");}})();</script></div>'
+            f'<script>(function(){{{compacted("attention.js")}ftcAttention("{name}");}})();</script></div>'
         )
 
     def _row(self, looks: int, name: str) -> str:
@@ -148,10 +147,3 @@ def attention_map(
 
 def _weight(hundredths: int) -> str:
     return f"{hundredths / 100:.2f}"
-
-
-@cache
-def _script() -> str:
-    source = files("companion.teaching").joinpath("attention.js").read_text(encoding="utf-8")
-    lines = (line.strip() for line in source.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))

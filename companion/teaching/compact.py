@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib.resources import files
 
 # A string, a template or a regular expression keeps every character; a division never follows "(" or "= ".
@@ -11,6 +12,7 @@ _TOKEN = re.compile(
 )
 
 
+@cache
 def compacted(*names: str) -> str:
     """The named scripts of this package as one line, without comments, indentation and needless spaces.
 

@@ -42,8 +42,8 @@ function ftcExplore(id) {
       const widest = Math.max(...data.y.ticks.map((tick) => tick[1].length));
       const left = 14 + 7 * widest, right = width - 14, top = (data.y.label ? 26 : 12) + (bars ? 8 : 0);
       const band = (right - left) / data.x.names.length;
-      const tilted = bars && Math.max(...data.x.names.map((name) => name.length)) * 6.6 > band;
-      const bottom = height - (data.x.label ? 40 : 24) - (tilted ? 34 : 0);
+      const names = bars ? fitNames(band, left + band / 2) : {depth: 0};
+      const bottom = height - (data.x.label ? 40 : 24) - names.depth;
       const y = scale(data.y, bottom, top);
       const x = bars ? null : scale(data.x, left + 4, right - 4);
       places = data.x.names.map((_, n) => (bars ? left + band * (n + 0.5) : x(data.x.values[n])));
@@ -55,16 +55,30 @@ function ftcExplore(id) {
       }
       if (data.y.label) element(svg, "text", {x: 2, y: 12}, data.y.label);
       if (data.x.label) element(svg, "text", {x: right, y: height - 6, "text-anchor": "end"}, data.x.label);
-      if (bars) drawBars(svg, y, band, bottom, tilted);
+      if (bars) drawBars(svg, y, band, bottom, names);
       else drawLines(svg, x, y, left, bottom, right);
       if (cursor >= 0) drawCursor(svg, y, top, bottom);
     }
 
-    function drawBars(svg, y, band, bottom, tilted) {
+    // Names go below their bars: in one line, else broken between words, else tilted as far as the first has room for.
+    function fitNames(band, room) {
+      const lines = data.x.names.map((name) => name.split(" ").reduce((done, word) => {
+        const longer = done.length ? done[done.length - 1] + " " + word : word;
+        return longer.length * 6.6 <= band && done.length ? [...done.slice(0, -1), longer] : [...done, word];
+      }, []));
+      if (Math.max(...lines.flat().map((line) => line.length)) * 6.6 <= band) {
+        return {lines: lines, angle: 0, depth: 13 * (Math.max(...lines.map((line) => line.length)) - 1)};
+      }
+      const longest = Math.max(...data.x.names.map((name) => name.length)) * 6;
+      const angle = longest * 0.85 > room ? 55 : 32;
+      return {lines: data.x.names.map((name) => [name]), angle: angle, depth: Math.max(34, longest * Math.sin(angle * Math.PI / 180) - 8)};
+    }
+
+    function drawBars(svg, y, band, bottom, names) {
       const rows = setting().values, wide = Math.min((band * 0.76) / rows.length, 64), base = y(0);
-      data.x.names.forEach((name, at) => {
-        const turn = tilted ? {"text-anchor": "end", transform: `rotate(-32 ${places[at]} ${bottom + 14})`} : {"text-anchor": "middle"};
-        element(svg, "text", {x: places[at] + (tilted ? 6 : 0), y: bottom + 16, ...turn}, name);
+      data.x.names.forEach((_, at) => {
+        const turn = names.angle ? {"text-anchor": "end", transform: `rotate(${-names.angle} ${places[at]} ${bottom + 14})`} : {"text-anchor": "middle"};
+        names.lines[at].forEach((line, n) => element(svg, "text", {x: places[at] + (names.angle ? 6 : 0), y: bottom + 16 + 13 * n, ...turn}, line));
         rows.forEach((series, n) => {
           if (series[at] === null) return;
           const from = places[at] + (n - rows.length / 2) * wide, edge = y(series[at]);

@@ -11,12 +11,11 @@ import itertools
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 from typing import Any, Literal
 
 from companion.errors import ConfigError
 from companion.teaching.claims import number
+from companion.teaching.compact import compacted
 from companion.teaching.scales import Ticks, linear, logarithmic, rounded
 from companion.teaching.surface import NO_SHORTCUTS, Piece, digest, escape
 from companion.teaching.theme import style
@@ -154,7 +153,7 @@ class Explore(Piece):
             f' aria-valuemin="1" aria-valuemax="{len(self.x["names"])}" aria-valuenow="1"></div>'
             f'<p class="ftc-sentence" aria-live="polite">{escape(self._fallback())}</p>'
             f'<p class="ftc-readout" data-hint="{_HINT}"></p>'
-            f'<script>(function(){{{_script()}ftcExplore("{name}");}})();</script></div>'
+            f'<script>(function(){{{compacted("explore.js")}ftcExplore("{name}");}})();</script></div>'
         )
 
     def _wrong(self, problem: str, remedy: str) -> ConfigError:
@@ -267,10 +266,3 @@ def _key(position: int, series: str, kind: str) -> str:
 
 def _series_css(series: Sequence[str]) -> str:
     return "".join(f".ftc.ftc-explore .ftc-s{n}{{color:var(--ftc-series-{n})}}" for n in range(len(series)))
-
-
-@cache
-def _script() -> str:
-    source = files("companion.teaching").joinpath("explore.js").read_text(encoding="utf-8")
-    lines = (line.strip() for line in source.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from companion.errors import ConfigError
+from companion.teaching.compact import compacted
 from companion.teaching.surface import NO_SHORTCUTS, Piece, digest, escape
 from companion.teaching.theme import style
 
@@ -89,7 +88,7 @@ class LogitDragger(Piece):
             f"<label>gold label <select {NO_SHORTCUTS}>{options}</select></label>{rows}"
             f'<p class="ftc-sentence" aria-live="polite">{escape(_sentence(self.labels, self.logits, self.gold))}</p>'
             f'<p class="ftc-hint">{_HINT}</p>'
-            f'<script>(function(){{{_script()}ftcLogits("{name}");}})();</script></div>'
+            f'<script>(function(){{{compacted("logits.js")}ftcLogits("{name}");}})();</script></div>'
         )
 
     def widget(self) -> Widget | None:
@@ -187,10 +186,3 @@ def _signed(value: float, digits: int = 1) -> str:
 
 def _card(content: str) -> str:
     return f'<div class="ftc ftc-card">{style(_CARD_CSS)}{content}</div>'
-
-
-@cache
-def _script() -> str:
-    source = files("companion.teaching").joinpath("logits.js").read_text(encoding="utf-8")
-    lines = (line.strip() for line in source.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))

@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from companion.errors import ConfigError
+from companion.teaching.compact import compacted
 from companion.teaching.markup import same_length
 from companion.teaching.surface import NO_SHORTCUTS, Piece, digest, escape
 from companion.teaching.theme import style
@@ -87,7 +86,7 @@ class ErrorBrowser(Piece):
             '<label><span>probability at least</span> <input type="range" min="0" max="95" step="5" value="0" '
             f'{NO_SHORTCUTS}><output>0.00</output></label>{parts}<p class="ftc-sentence" aria-live="polite"></p>'
             f"<p>{escape(self.sentence())} In a live notebook you can relabel them.</p>"
-            f'<script>(function(){{{_script()}ftcMistakes("{name}");}})();</script></div>'
+            f'<script>(function(){{{compacted("mistakes.js")}ftcMistakes("{name}");}})();</script></div>'
         )
 
     def widget(self) -> Widget | None:
@@ -258,10 +257,3 @@ def _counted(shown: int, there: int) -> str:
 
 def _said(text: str) -> str:
     return f'<p role="status">{escape(text)}</p>'
-
-
-@cache
-def _script() -> str:
-    source = files("companion.teaching").joinpath("mistakes.js").read_text(encoding="utf-8")
-    lines = (line.strip() for line in source.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
 from companion.errors import ConfigError
+from companion.teaching.compact import compacted
 from companion.teaching.surface import NO_SHORTCUTS, Piece, digest, escape, inline, plain, present
 from companion.teaching.theme import style
 
@@ -112,7 +111,7 @@ class Questionnaire(Piece):
             f' data-ftc-opening="{escape(_OPENING)}" data-ftc-onward="{escape(plain(self.onward))}">{style(_CSS)}{body}'
             f'<div class="ftc-result" aria-live="polite"><p class="ftc-sentence">If you missed one of these:</p>'
             f'<ul class="ftc-advice">{advice}</ul></div><button type="button" hidden>Start again</button>'
-            f'<script>(function(){{{_script()}ftcQuestionnaire("{name}");}})();</script></div>'
+            f'<script>(function(){{{compacted("questionnaire.js")}ftcQuestionnaire("{name}");}})();</script></div>'
         )
 
 
@@ -175,10 +174,3 @@ def _fieldset(number: int, question: Question, area: int, name: str) -> str:
         f'<p class="ftc-reason ftc-yes"><b>✓ {answer}.</b> {inline(question.why)}</p>'
         f'<p class="ftc-reason ftc-off"><b>✗ It is {answer}.</b> {inline(question.why)}</p></div></fieldset>'
     )
-
-
-@cache
-def _script() -> str:
-    source = files("companion.teaching").joinpath("questionnaire.js").read_text(encoding="utf-8")
-    lines = (line.strip() for line in source.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))
