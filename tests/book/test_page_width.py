@@ -87,6 +87,11 @@ def test_a_cell_of_many_words_may_have_lines_and_an_interval_may_not():
     assert fitted(table.replace("ftc-table", "other")) == table.replace("ftc-table", "other")
 
 
+def test_a_number_keeps_its_percent_sign_in_the_text_and_code_keeps_its_space():
+    page = '<p title="30 %">At 30 % of <code>x = 5 %</code></p><pre>10 % 3</pre> and a % alone, 95 %'
+    assert fitted(page) == page.replace("At 30 %", "At 30\u00a0%").replace("alone, 95 %", "alone, 95\u00a0%")
+
+
 @pytest.mark.pages
 def test_pages_have_the_code_of_their_notebooks():
     if not (HTML / "index.html").is_file():
