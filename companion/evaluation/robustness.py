@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -81,7 +82,11 @@ class UnderAttack(nn.Module):
     def __init__(self, model: nn.Module, attack: PGD, source: Any) -> None:
         super().__init__()
         self.model, self.attack, self.source = model, attack, source
-        self.places = {tuple(row): place for place, row in enumerate(source.rows)}
+        # Rows of the same pieces may have different labels: each is asked about in its turn, as evaluators go through
+        # rows of one length in order.
+        self.places: dict[tuple[int, ...], deque[int]] = {}
+        for place, row in enumerate(source.rows):
+            self.places.setdefault(tuple(row), deque()).append(place)
         self.train(model.training)
 
     @property
@@ -92,12 +97,13 @@ class UnderAttack(nn.Module):
     def forward(self, input_ids: Tensor, attention_mask: Tensor, **extra: Any) -> Any:
         """What the model says of these rows under attack."""
         real = zip(input_ids.tolist(), attention_mask.sum(1).tolist(), strict=True)
-        places = [self.places.get(tuple(row[:size])) for row, size in real]
-        if None in places:
+        pieces = [tuple(row[:size]) for row, size in real]
+        if not all(row in self.places for row in pieces):
             raise EvaluationError(
                 "the attack has no right label for a row it is asked about",
                 remedy="attack and evaluate the same rows, encoded by the same task",
             )
+        places = [self._next(row) for row in pieces]
         # Evaluators turn gradients off, and the attack needs them.
         with torch.inference_mode(False):
             found = {name: tensor.to(input_ids.device) for name, tensor in self.source.collate(PART, places).items()}
@@ -105,6 +111,11 @@ class UnderAttack(nn.Module):
             inputs = {name: tensor for name, tensor in found.items() if name != "labels"}
             with torch.no_grad(), perturbed(self.model, moved_BTD):
                 return self.model(**inputs, **extra)
+
+    def _next(self, row: tuple[int, ...]) -> int:
+        """The place of these pieces whose turn it is; after the last one, the first is next again."""
+        self.places[row].rotate(-1)
+        return self.places[row][-1]
 
 
 def measure_robustness(

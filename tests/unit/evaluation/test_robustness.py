@@ -12,7 +12,7 @@ from companion.errors import ConfigError, EvaluationError
 from companion.evaluation import UnderAttack, measure_robustness
 from companion.evaluation.robustness import NOISES
 from companion.models import Ensemble, mini_encoder
-from companion.objectives import FGM, PGD
+from companion.objectives import FGM, PGD, perturbed
 from companion.tasks import TextTask, TokenTask
 from companion.training import TrainConfig, train
 from tests.tiny import digest
@@ -120,6 +120,27 @@ def test_the_attack_is_the_one_that_training_uses(tagger):
     stranger = {name: tensor[:, :3] for name, tensor in inputs.items()}
     with pytest.raises(EvaluationError, match="no right label for a row"):
         attacked(**stranger)
+
+
+def test_equal_texts_with_different_labels_are_each_attacked_on_their_own(encoder):
+    """What is asked of the attack are rows of pieces; which of the equal ones is meant follows from their order."""
+    task = TextTask(("go", "say"), encoder)
+    said = ["the ship left", "the ship left for the harbour today", "the ship left"]
+    rows = [Text(text=text, label=label) for text, label in zip(said, ("go", "say", "say"), strict=True)]
+    model, source = task.model().eval(), task.batches(rows)
+    attack = FGM(task.objective, epsilon=5.0)
+    by_hand = []
+    for place in range(3):
+        batch = source.collate("labelled", [place])
+        moved = attack.perturbation(model, {"labelled": batch})
+        with torch.no_grad(), perturbed(model, moved):
+            by_hand.append(model(batch["input_ids"], batch["attention_mask"]).logits[0])
+    assert not torch.allclose(by_hand[0], by_hand[2])
+    attacked = UnderAttack(model, attack, source)
+    for _ in range(2):
+        found = [prediction.probabilities for prediction in task.predict(attacked, rows)]
+        for one, logits in zip(found, by_hand, strict=True):
+            assert one == pytest.approx(logits.softmax(-1).tolist(), abs=1e-6)
 
 
 def test_noise_is_the_same_for_every_model_and_keeps_every_row():
