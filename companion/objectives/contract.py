@@ -20,8 +20,9 @@ class Objective(Protocol):
     total, so that any split of the same rows gives the same gradient. A term whose total is 0 is skipped and counted.
 
     Optional members, used by the loop when they are there, and nothing else:
-    `parameters()` are optimised and checkpointed with the model's; `state_dict() / load_state_dict(state)` carry
-    tensors through a checkpoint; `combine({term: gradient}) -> gradient` merges flat gradients, one per term;
+    `parameters()` are optimised and checkpointed with the model's, and are those of the best evaluation at the end, as
+    the model's are; `state_dict() / load_state_dict(state)` carry tensors through a checkpoint;
+    `combine({term: gradient}) -> gradient` merges flat gradients, one per term;
     `row_additive = False` says that the loss is no sum over rows, and the loop then refuses to split an update.
     """
 

@@ -88,7 +88,7 @@ def train(
         for line in filter(None, (parts.settings.describe(), *notes)) if leads else ():
             say(line)
         bar = Progress(parts.total, state.step, show=config.progress, leads=leads)
-        best: dict[str, torch.Tensor] = {}
+        best: dict[str, dict[str, torch.Tensor]] = {}
         reports: list[dict[str, float]] = []
         parts.model.train()
         try:
@@ -103,7 +103,7 @@ def train(
                 if evaluated:
                     reports.append(_evaluate(parts, evaluate, state))
                     if judge(state, reports[-1], evaluate, config) and parts.store is None:
-                        best = {name: tensor.clone() for name, tensor in parts.gathered()[0].state_dict().items()}
+                        best = parts.copied()
                     state.finished |= config.patience is not None and state.waited >= config.patience
                 # Saved at every evaluation, so that the best weights are always one of the checkpoints.
                 if state.finished or evaluated or epoch_ends or _due(state.step, config.checkpoint_every):
@@ -222,16 +222,16 @@ def _report(
             log(step, values)
 
 
-def _finish(parts: Parts, state: State, best: dict[str, torch.Tensor], notes: list[str]) -> Run:
-    """Put the best weights into the model and gather what the run leaves."""
-    store, model = parts.store, parts.gathered()[0]
+def _finish(parts: Parts, state: State, best: dict[str, dict[str, torch.Tensor]], notes: list[str]) -> Run:
+    """Put the best weights into the model (and the objective, where it has some) and gather what the run leaves."""
+    store, (model, _, named) = parts.store, parts.gathered()
     folders = {}
     if store is not None:
         folders = {"last": store.path(state.step), "best": store.path(state.best_step or state.step)}
         if state.best_step not in (None, state.step):
-            best = read_checkpoint(folders["best"])[0]["model.safetensors"]
+            best = read_checkpoint(folders["best"])[0]
     if best:
-        restore_weights(best, model)
+        restore_weights(best, model, named)
     notes = [*notes, *state.remarks()]
     return Run(
         model=model.eval(),

@@ -24,7 +24,7 @@ from companion.training.rows import RowTables
 from companion.training.saving import CONTRACT, open_store, read_run
 from companion.training.sharding import Shards, shard
 from companion.training.signals import Watch
-from companion.training.state import contract_of
+from companion.training.state import capture_weights, contract_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -65,6 +65,12 @@ class Parts:
     def gathered(self) -> tuple[nn.Module, torch.optim.Optimizer, Named]:
         """Model, optimiser and trained parameters as a single process has them; all processes ask together."""
         return (self.model, self.optimizer, self.named) if self.shards is None else self.shards.gather()
+
+    def copied(self) -> dict[str, dict[str, torch.Tensor]]:
+        """A copy of the weights as they are now, the objective's own among them."""
+        model, _, named = self.gathered()
+        files = capture_weights(model, named)
+        return {file: {name: tensor.detach().clone() for name, tensor in own.items()} for file, own in files.items()}
 
     def clear_gradients(self) -> None:
         """Forget the gradient of the update that is done."""

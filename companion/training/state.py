@@ -157,6 +157,21 @@ def capture(
     model: nn.Module, optimizer: torch.optim.Optimizer, named: Named, extras: dict[str, Any]
 ) -> dict[str, dict[str, Tensor]]:
     """The tensors of a run by checkpoint file: weights, optimiser moments, and the state of what else has one."""
+    names = {id(parameter): name for name, parameter in named}
+    moments = {
+        f"{names[id(parameter)]}/{key}": value
+        for parameter, values in optimizer.state.items()
+        for key, value in values.items()
+    }
+    files = {**capture_weights(model, named), "optimizer.safetensors": moments}
+    for name, part in extras.items():
+        if part is not None and hasattr(part, "state_dict"):
+            files[f"{name}.safetensors"] = part.state_dict()
+    return files
+
+
+def capture_weights(model: nn.Module, named: Named) -> dict[str, dict[str, Tensor]]:
+    """The weights of the model and the objective's own parameters, by checkpoint file."""
     weights, seen = {}, set()
     for name, tensor in model.state_dict().items():
         # Tied weights share one storage; safetensors stores it once, and loading fills both names through it.
@@ -164,19 +179,10 @@ def capture(
         if identity not in seen:
             seen.add(identity)
             weights[name] = tensor
-    names = {id(parameter): name for name, parameter in named}
-    moments = {
-        f"{names[id(parameter)]}/{key}": value
-        for parameter, values in optimizer.state.items()
-        for key, value in values.items()
-    }
-    files = {"model.safetensors": weights, "optimizer.safetensors": moments}
+    files = {"model.safetensors": weights}
     own = {name: parameter for name, parameter in named if name.startswith("objective.")}
     if own:
         files["objective_parameters.safetensors"] = own
-    for name, part in extras.items():
-        if part is not None and hasattr(part, "state_dict"):
-            files[f"{name}.safetensors"] = part.state_dict()
     return files
 
 
@@ -192,17 +198,9 @@ def restore(
     Raises:
         CheckpointError: a tensor is missing, or belongs to nothing that is trained.
     """
-    restore_weights(files["model.safetensors"], model)
+    restore_weights(files, model, named)
     by_name = dict(named)
-    stored = {full_name.rsplit("/", 1)[0] for full_name in files["optimizer.safetensors"]}
-    for name in sorted(stored | files.get("objective_parameters.safetensors", {}).keys()):
-        if name not in by_name:
-            raise CheckpointError(
-                f"it holds something for {name!r}, which is not trained here",
-                remedy="resume with the model and the objective that the run was started with",
-            )
-    for name, tensor in files.get("objective_parameters.safetensors", {}).items():
-        by_name[name].data.copy_(tensor)
+    _check_trained({full_name.rsplit("/", 1)[0] for full_name in files["optimizer.safetensors"]}, by_name)
     order = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     places = {id(parameter): place for place, parameter in enumerate(order)}
     moments: dict[int, dict[str, Tensor]] = {}
@@ -216,7 +214,28 @@ def restore(
             part.load_state_dict(files[f"{name}.safetensors"])
 
 
-def restore_weights(weights: dict[str, Tensor], model: nn.Module) -> None:
+def restore_weights(files: dict[str, dict[str, Tensor]], model: nn.Module, named: Named) -> None:
+    """Put back what `capture_weights` gave, in place.
+
+    Raises:
+        CheckpointError: a tensor is missing, or belongs to nothing that is trained.
+    """
+    _fill(model, files["model.safetensors"])
+    by_name, own = dict(named), files.get("objective_parameters.safetensors", {})
+    _check_trained(set(own), by_name)
+    for name, tensor in own.items():
+        by_name[name].data.copy_(tensor)
+
+
+def _check_trained(names: set[str], by_name: dict[str, nn.Parameter]) -> None:
+    for name in sorted(names - by_name.keys()):
+        raise CheckpointError(
+            f"it holds something for {name!r}, which is not trained here",
+            remedy="resume with the model and the objective that the run was started with",
+        )
+
+
+def _fill(model: nn.Module, weights: dict[str, Tensor]) -> None:
     """Copy stored weights into the model, in place."""
     import torch
 

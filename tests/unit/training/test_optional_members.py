@@ -181,6 +181,32 @@ def test_states_of_objective_and_adaptation_travel_through_a_checkpoint(tmp_path
     assert (resumed.last / "manifest.json").read_text() == (straight.last / "manifest.json").read_text()
 
 
+@pytest.mark.parametrize("stored", [False, True])
+def test_the_objective_ends_with_the_parameters_of_the_best_evaluation_as_the_model_does(tmp_path, stored):
+    """The evaluation likes the first epoch best; what it saw then is what the caller is given."""
+    seen = []
+
+    def run_it():
+        model, objective = tiny_tagger(), Anchored()
+
+        def evaluate(model):
+            seen.append((digest(model.state_dict()), objective.scale.item()))
+            return {"accuracy": 1.0 / len(seen)}
+
+        config = TrainConfig(epochs=3, learning_rate=3e-3, precision="fp32", metric="accuracy")
+        options = {"evaluate": evaluate, "run_dir": tmp_path / "run" if stored else None, "say": lambda line: None}
+        run = train(model, tiny_batches(16), objective, config, **options)
+        assert (run.best_step, run.steps) == (4, 12)
+        return digest(run.model.state_dict()), objective.scale.item()
+
+    assert run_it() == seen[0]
+    assert len({scale for _, scale in seen}) == 3, "it was learned all along"
+    if stored:
+        # The finished run, asked for again with a fresh model and objective.
+        assert run_it() == seen[0]
+        assert len(seen) == 3
+
+
 def test_the_parameters_of_the_objective_are_those_of_the_model_or_more():
     model = tiny_tagger()
 
