@@ -127,8 +127,9 @@ def test_a_comparison_becomes_a_list():
     assert "difference [95% interval]" in lines[5]
 
 
-def test_a_report_keeps_its_numbers_beside_a_folded_name_and_the_rule_above_its_averages():
-    lines = tabular(report(80))
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_report_keeps_its_numbers_beside_a_folded_name_and_the_rule_above_its_averages(width: int):
+    lines = tabular(report(width))
     rules = [place for place, line in enumerate(lines) if set(line) == {"-"}]
     assert rules == [1, len(lines) - 4]
     assert lines[2].split()[-5:] == ["undefined", "0.000", "0.000", "5", "0"]
