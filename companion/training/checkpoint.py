@@ -12,10 +12,12 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from companion.errors import CheckpointError
+from companion.training.disk import hold, reason, remove, sync
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,10 +60,12 @@ class Checkpoints:
                 raise PermissionError("nothing can be made in it")
         except OSError as error:
             raise CheckpointError(
-                f"the run folder cannot be written: {error}", file=self.folder, remedy="choose another run folder"
+                f"the run folder cannot be written: {reason(error)}",
+                file=self.folder,
+                remedy="choose another run folder, or make this one writable",
             ) from error
         try:
-            _hold(self._lock)
+            hold(self._lock)
             _held.add(self._mark)
         except OSError as error:
             raise CheckpointError(
@@ -109,13 +113,13 @@ class Checkpoints:
             if target.exists():
                 target.rename(aside)
             temporary.rename(target)
-            _sync(self.folder)
+            sync(self.folder)
         except (OSError, SafetensorError) as error:
             if aside.exists() and not target.exists():
                 aside.rename(target)
             shutil.rmtree(temporary, ignore_errors=True)
             raise CheckpointError(
-                f"the checkpoint of step {step} cannot be written: {error}",
+                f"the checkpoint of step {step} cannot be written: {reason(error)}",
                 file=self.folder,
                 remedy="free some space or choose another run folder; the checkpoint before it is intact",
             ) from error
@@ -123,24 +127,20 @@ class Checkpoints:
         shutil.rmtree(aside, ignore_errors=True)
         for other in self.steps():
             if other != step and other not in keep:
-                _remove(self.path(other))
+                remove(self.path(other))
         return target
 
     def discard_before(self, step: int, *, keep: set[int]) -> None:
         """Delete older checkpoints, where a process ended before it could do so after its last save."""
         for other in self.steps():
             if other < step and other not in keep:
-                _remove(self.path(other))
+                remove(self.path(other))
 
     def newest(self) -> tuple[Path | None, list[str]]:
         """The newest checkpoint that can be read, and what is wrong with newer ones; unfinished ones are removed."""
         problems = []
         if self.folder.is_dir():
-            for leftover in self.folder.glob(f"step-*.{UNFINISHED}-*"):
-                shutil.rmtree(leftover, ignore_errors=True)
-            for leftover in self.folder.glob(f"step-*.{ASIDE}-*"):
-                target = leftover.with_name(leftover.name.split(".")[0])
-                _remove(leftover) if target.exists() else leftover.rename(target)
+            self._tidy()
         for step in reversed(self.steps()):
             try:
                 read_checkpoint(self.path(step))
@@ -149,6 +149,20 @@ class Checkpoints:
             else:
                 return self.path(step), problems
         return None, problems
+
+    def _tidy(self) -> None:
+        try:
+            for leftover in self.folder.glob(f"step-*.{UNFINISHED}-*"):
+                shutil.rmtree(leftover, ignore_errors=True)
+            for leftover in self.folder.glob(f"step-*.{ASIDE}-*"):
+                target = leftover.with_name(leftover.name.split(".")[0])
+                remove(leftover) if target.exists() else leftover.rename(target)
+        except OSError as error:
+            raise CheckpointError(
+                f"what a broken-off save left cannot be put in order: {reason(error)}",
+                file=self.folder,
+                remedy="make the folder writable, or copy it to where it is",
+            ) from error
 
 
 def verify_checkpoint(folder: Path) -> dict[str, Any]:
@@ -170,7 +184,10 @@ def verify_checkpoint(folder: Path) -> dict[str, Any]:
         path = folder / name
         if name != Path(name).name or path.is_symlink() or not path.is_file():
             raise CheckpointError("is missing or not a plain file", file=path, remedy=_older(folder))
-        found = {"bytes": path.stat().st_size, "sha256": _digest(path)}
+        try:
+            found = {"bytes": path.stat().st_size, "sha256": _digest(path)}
+        except OSError as error:
+            raise CheckpointError(f"cannot be read: {reason(error)}", file=path, remedy=_older(folder)) from error
         if found != expected:
             raise CheckpointError(
                 f"is damaged: {expected['bytes']} bytes, sha256 {expected['sha256'][:12]}… expected, "
@@ -200,18 +217,30 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[st
                 documents[name] = _read_json(folder / name)
         except (OSError, ValueError, RecursionError, SafetensorError) as error:
             raise CheckpointError(
-                f"cannot be read ({type(error).__name__}: {error})", file=folder / name, remedy=_older(folder)
+                f"cannot be read ({type(error).__name__}: {reason(error)})", file=folder / name, remedy=_older(folder)
             ) from error
     return tensors, documents
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write JSON so that the file is either the old one or the new one, never half of it."""
+    """Write JSON so that the file is either the old one or the new one, never half of it.
+
+    Raises:
+        CheckpointError: the folder cannot be written; an older file is untouched.
+    """
     temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    temporary.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    _sync(temporary)
-    temporary.replace(path)
-    _sync(path.parent)
+    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        sync(temporary)
+        temporary.replace(path)
+        sync(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        remedy = "free some space, make the folder writable, or choose another one"
+        problem = f"{path.name} cannot be written: {reason(error)}"
+        raise CheckpointError(problem, file=path.parent, remedy=remedy) from error
 
 
 def _write_files(folder: Path, tensors: Mapping[str, Mapping[str, Tensor]], documents: Mapping[str, Any]) -> None:
@@ -223,12 +252,12 @@ def _write_files(folder: Path, tensors: Mapping[str, Mapping[str, Tensor]], docu
         (folder / name).write_text(json.dumps(document, sort_keys=True, allow_nan=False), encoding="utf-8")
     files = {}
     for path in sorted(folder.iterdir()):
-        _sync(path)
+        sync(path)
         files[path.name] = {"bytes": path.stat().st_size, "sha256": _digest(path)}
     manifest = folder / MANIFEST
     manifest.write_text(json.dumps({"schema": SCHEMA, "files": files}, indent=1, sort_keys=True), encoding="utf-8")
-    _sync(manifest)
-    _sync(folder)
+    sync(manifest)
+    sync(folder)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -262,24 +291,6 @@ def _read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
 
 
-def _remove(path: Path) -> None:
-    """Delete what is not needed any more; that some of it stays behind is no reason to end a run after a good save."""
-    if path.is_symlink():
-        path.unlink()
-    elif path.exists():
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def _hold(lock: IO[str]) -> None:
-    """Lock an open file. The system frees it when the process ends, however it ends, so no lock is ever stale."""
-    try:
-        import fcntl
-    except ImportError:  # on Windows, where an open file cannot be replaced by another process anyway
-        return
-    # Not `flock`: a forked worker of a data loader would go on holding it after its parent was killed.
-    fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
 def _older(folder: Path) -> str:
     return f"remove {folder.name}; the newest checkpoint that is whole will then be used"
 
@@ -287,12 +298,3 @@ def _older(folder: Path) -> str:
 def _digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    # A rename survives a power failure only when the folder that holds the name has been flushed too.
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
