@@ -20,6 +20,7 @@ def train_answers(
     files: dict[str, Path | None],
     *,
     columns: str | None,
+    encoding: str,
     out: Path,
     model: str,
     method: str,
@@ -51,8 +52,15 @@ def train_answers(
     config, named = TrainConfig(**settings), named_columns(columns)
     if named.keys() - set(KEYS):
         raise ConfigError(f"--columns names {', '.join(named)}", remedy="write prompt=…,answer=…, only what differs")
+    for path in filter(None, files.values()):
+        if path.suffix.lower() in {".csv", ".tsv", ".conll"}:
+            raise ConfigError(
+                f"{path} is no JSONL file, and pairs are read from no other",
+                remedy='write {"prompt": "…", "answer": "…"} on every line; pandas does it with '
+                "frame.to_json(path, orient='records', lines=True, force_ascii=False)",
+            )
     check_out(out)
-    corpus = PairCorpus.from_jsonl(files["train"], dev=files["dev"], test=files["test"], **named)
+    corpus = PairCorpus.from_jsonl(files["train"], dev=files["dev"], test=files["test"], encoding=encoding, **named)
     say(corpus.describe())
     if model == NEW:
         say("model: a small decoder from scratch (--model takes a folder or a Hub name)")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from companion.cli.classroom import build_class_app
-from companion.cli.options import BASE_HELP, FORMAT_HELP, JSON, PRECISION_HELP
+from companion.cli.options import BASE_HELP, ENCODING_HELP, FORMAT_HELP, JSON, PRECISION_HELP, REPAIR_HELP
 from companion.cli.training_commands import train, tune
 
 
@@ -80,7 +80,8 @@ def evaluate(
     format: Annotated[str, typer.Option(help=FORMAT_HELP)] = "auto",
     columns: Annotated[str | None, typer.Option(help="As for train.")] = None,
     scheme: Annotated[str, typer.Option(help="auto, IOB1, IOB2, or BIOES.")] = "auto",
-    repair: Annotated[bool, typer.Option(help="Repair tags that break the scheme, and count them.")] = False,
+    repair: Annotated[bool, typer.Option(help=REPAIR_HELP)] = False,
+    encoding: Annotated[str, typer.Option(help=ENCODING_HELP)] = "utf-8",
     lenient: Annotated[bool, typer.Option(help="Count ill-formed entities by conlleval's rules.")] = False,
     errors: Annotated[int, typer.Option(help="Show this many sentences of each kind of error.")] = 0,
     base: Annotated[str | None, typer.Option(help=BASE_HELP)] = None,
@@ -90,7 +91,8 @@ def evaluate(
     from companion.cli.evaluate import evaluate_model
     from companion.cli.source import Source
 
-    source = Source(corpus=corpus, train=data, format=format, columns=columns, scheme=scheme, repair=repair)
+    read = {"format": format, "columns": columns, "scheme": scheme, "repair": repair, "encoding": encoding}
+    source = Source(corpus=corpus, train=data, **read)
     evaluate_model(folder, source, base=base, split=split.value, strict=not lenient, errors=errors, as_json=as_json)
 
 
@@ -102,13 +104,14 @@ def compare(
     data: Annotated[Path | None, typer.Option(help="Another labelled file.")] = None,
     format: Annotated[str, typer.Option(help=FORMAT_HELP)] = "auto",
     columns: Annotated[str | None, typer.Option(help="As for train.")] = None,
+    encoding: Annotated[str, typer.Option(help=ENCODING_HELP)] = "utf-8",
     as_json: JSON = False,
 ) -> None:
     """Compare two runs on the same rows: both scores, the difference with its interval, a test, and one sentence."""
     from companion.cli.compare import compare_runs
     from companion.cli.source import Source
 
-    source = Source(corpus=corpus, train=data, format=format, columns=columns)
+    source = Source(corpus=corpus, train=data, format=format, columns=columns, encoding=encoding)
     compare_runs(a, b, source, split=split.value, as_json=as_json)
 
 
@@ -202,9 +205,11 @@ def doctor(
     fail_on: Annotated[str, typer.Option(help="Exit with 1 from this on: error, warning, or note.")] = "error",
     github: Annotated[bool, typer.Option("--github", help="Print annotations for GitHub Actions.")] = False,
     format: Annotated[str, typer.Option(help=FORMAT_HELP)] = "auto",
+    task: Annotated[str, typer.Option(help="tokens, text, or auto: by the columns of the files.")] = "auto",
     columns: Annotated[str | None, typer.Option(help="As for train.")] = None,
     scheme: Annotated[str, typer.Option(help="auto, IOB1, IOB2, or BIOES.")] = "auto",
-    repair: Annotated[bool, typer.Option(help="Repair tags that break the scheme, and count them.")] = False,
+    repair: Annotated[bool, typer.Option(help=REPAIR_HELP)] = False,
+    encoding: Annotated[str, typer.Option(help=ENCODING_HELP)] = "utf-8",
     as_json: JSON = False,
 ) -> None:
     """Look at a saved model and its files, or at training code, for what runs without an error and ruins the result."""
@@ -213,7 +218,8 @@ def doctor(
     code = examine(
         folder,
         {"train": data, "dev": dev, "test": test},
-        options={"format": format, "columns": columns, "scheme": scheme, "repair": repair},
+        options={"format": format, "task": task, "columns": columns, "scheme": scheme}
+        | {"repair": repair, "encoding": encoding},
         score=score,
         fail_on=fail_on,
         as_json=as_json,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -153,11 +154,11 @@ def _opened(folder: Path, rows: dict[str, Any]) -> tuple[dict[str, Any], str]:
         return given, "the model could not be opened"
     given |= {"model": model, "tokenizer": task.encoder.tokenizer}
     tried = next((list(rows[name])[:ROWS] for name in ("test", "dev", "train") if name in rows), [])
-    fitting = [row for row in tried if _fits(row, task.labels)]
     if tried and (task.name == "tokens") != tagged:
         wanted, there = ("tagged words", "labelled texts")[:: 1 if task.name == "tokens" else -1]
         say(f"the model is not tried on the rows: it is for {wanted}, and these are {there}")
         return given, f"the model is for {wanted}, and the rows are {there}"
+    fitting = [row for row in tried if _fits(row, task)]
     if tried and not fitting:
         return given, "no row has only labels that the model knows"
     if fitting:
@@ -173,8 +174,22 @@ def _load(folder: Path) -> Any:
     return (TextTask if kind_of(folder) == "texts" else TokenTask).load(folder)
 
 
-def _fits(row: Any, labels: tuple[str, ...]) -> bool:
-    return set(getattr(row, "tags", None) or (row.label,)) <= set(labels)
+def _fits(row: Any, task: Any) -> bool:
+    """Whether the model can be tried on a row: it knows each of its labels, or the label is the number it learns."""
+    from companion.corpora.texts import label_parts
+
+    kind = getattr(task.settings, "kind", "tags")
+    if kind == "regression":
+        return _is_number(row.label)
+    own = row.tags if kind == "tags" else label_parts(row.label) if kind == "multi" else (row.label,)
+    return set(own) <= set(task.labels)
+
+
+def _is_number(label: str) -> bool:
+    try:
+        return isfinite(float(label))
+    except ValueError:
+        return False
 
 
 def entity_f1(gold: list[list[str]], predicted: list[list[str]]) -> float:

@@ -8,10 +8,12 @@ import typer
 from companion.errors import ConfigError
 
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program.")]
-TRAIN_HELP = "A file of your own to train on: CoNLL, CSV, or JSONL (told by its ending, or by --format)."
+TRAIN_HELP = "A file of your own to train on: CoNLL, CSV, JSON or JSONL (told by its ending, or by --format)."
+ENCODING_HELP = "The encoding of the files; cp1252 for many that Excel wrote on Windows."
+REPAIR_HELP = "Repair tags that break the scheme and spans that cut words, and count them."
 PRECISION_HELP = "fp32; bf16: quicker on processors that compute in it, scores differ in the third digit; or auto."
 BASE_HELP = "Of an adapter alone: the model folder it was trained on, where that is a local one."
-FORMAT_HELP = "auto, conll, csv, or jsonl."
+FORMAT_HELP = "auto, conll, csv, or jsonl (also one JSON list, and what annotation tools export)."
 TASK_HELP = (
     "tokens (words with tags), text (texts with labels), answers (prompts with answers), or auto: by the columns."
 )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from companion.corpora.records import Corpus, Sentence
     from companion.corpora.texts import Text, TextCorpus
 
-FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 COLUMN_FIELDS = {
     ("conll", "tokens"): {"word": "word_column", "tag": "tag_column"},
     ("csv", "tokens"): {"word": "word", "tag": "tag", "sentence": "sentence"},
@@ -31,6 +31,8 @@ NEEDED = {
     ("jsonl", "text"): (("text", "label"),),
 }
 """Which names have to be there; of several ways one will do."""
+PAIRED = {"premise", "hypothesis", "sentence1", "sentence2", "question1", "question2", "text_a", "text_b"}
+"""What data sets of text pairs call the two texts."""
 FORMS = ("conll", "csv", "jsonl")
 TASKS = ("tokens", "text")
 WHAT = {"tokens": "tagged words", "text": "labelled texts"}
@@ -57,7 +59,9 @@ class Source:
     scheme: str = "auto"
     """The tag scheme of the files."""
     repair: bool = False
-    """Whether broken tags are repaired and counted."""
+    """Whether broken tags, and spans that do not fit the words, are repaired and counted."""
+    encoding: str = "utf-8"
+    """The encoding of the files."""
 
     def load(self) -> Corpus | TextCorpus:
         """The corpus.
@@ -109,13 +113,14 @@ class Source:
         named = named_columns(self.columns)
         task = self._find_task(kind, named)
         fields = COLUMN_FIELDS[kind, task]
-        options |= {fields[name]: _column(column, kind) for name, column in named.items()}
+        options |= {"encoding": self.encoding} | {fields[name]: _column(column, kind) for name, column in named.items()}
         if task == "text":
             if self.scheme != "auto" or self.repair:
                 raise ConfigError("--scheme and --repair are about tags", remedy="leave them out for labelled texts")
             return {"csv": TextCorpus.from_csv, "jsonl": TextCorpus.from_jsonl}[kind](self.train, **options)
         options |= {} if self.scheme == "auto" else {"scheme": self.scheme}
         options |= {"invalid": "repair"} if self.repair else {}
+        options |= {"faults": "repair"} if self.repair and kind == "jsonl" else {}
         read = {"conll": Corpus.from_conll, "csv": Corpus.from_csv, "jsonl": Corpus.from_jsonl}[kind]
         return read(self.train, **options)
 
@@ -140,11 +145,20 @@ class Source:
         if kind == "conll":
             return fitting[0]
         for path in filter(None, (self.train, self.dev, self.test)):
-            there, asked = _columns_in(Path(path), kind), fitting
+            there, asked = _columns_in(Path(path), kind, self.encoding, named.get("text", "text")), fitting
             lacking = {task: min((_missing(kind, task, named, names) for names in there), key=len) for task in asked}
             fitting = [task for task in asked if not lacking[task]]
             if not fitting:
                 what = {"csv": "column", "jsonl": "key"}[kind]
+                paired = set() if "text" in named else PAIRED & set(max(there, key=len))
+                if paired:
+                    raise DataError(
+                        f"{' and '.join(sorted(paired))} are a pair of texts, and a text classifier reads one",
+                        file=path,
+                        line=1,
+                        remedy="write both into one column, as 'first [SEP] second' (the separator of your model's "
+                        "tokenizer), or name the one that is enough: --columns text=…",
+                    )
                 gaps = (f"for {WHAT[task]} no {what} {', '.join(map(repr, lacking[task]))}" for task in asked)
                 raise DataError(
                     f"{'; '.join(gaps)}; there is {', '.join(map(repr, max(there, key=len)))}",
@@ -176,27 +190,53 @@ def named_columns(columns: str | None) -> dict[str, str]:
     return named
 
 
-def _columns_in(path: Path, kind: str) -> list[list[str]]:
-    """The column names of a CSV file as each delimiter would give them, or the keys of the first JSON object.
+def _columns_in(path: Path, kind: str, encoding: str, named_text: str) -> list[list[str]]:
+    """The column names of a CSV file as each delimiter would give them, or the keys of its JSON objects.
 
     Raises:
         DataError: the file is missing, empty, or its beginning cannot be read.
     """
-    from companion.corpora.jsonl import records_of
     from companion.corpora.tables import DELIMITERS
-    from companion.corpora.tally import Tally
     from companion.corpora.text import read_text, split_lines
 
-    text = read_text(path)
+    text = read_text(path, encoding=encoding)
     if not text.strip():
         raise DataError("the file is empty", file=path, remedy="check the path")
     if kind == "jsonl":
-        line, first = next(records_of(text, path, Tally()))
-        if not isinstance(first, dict):
-            raise DataError("not a JSON object", file=path, line=line, remedy="write one {...} on every line")
-        return [list(first)]
+        return [_keys_in(text, path, named_text)]
     head = next(line for line in split_lines(text) if line.strip())
     return [[name.strip() for name in next(csv.reader([head], delimiter=delimiter))] for delimiter in DELIMITERS]
+
+
+def _keys_in(text: str, path: Path, named_text: str) -> list[str]:
+    """The keys of the first JSON object that says what it holds: an empty list may be one of labels or of spans.
+
+    Raises:
+        DataError: there is no object.
+    """
+    from companion.corpora.exports import spans_key, unfolded
+    from companion.corpora.jsonl import records_of
+    from companion.corpora.tally import Tally
+
+    keys: list[str] = []
+    for line, exported in records_of(text, path, Tally()):
+        try:
+            record = unfolded(exported, Tally(), text=named_text)
+        except DataError as error:
+            raise DataError(error.problem, remedy=error.remedy, file=path, line=line) from None
+        if record is None:
+            continue
+        if not isinstance(record, dict):
+            raise DataError("not a JSON object", file=path, line=line, remedy="write one {...} on every line")
+        spans = spans_key(record, empty=False)
+        if spans not in (None, "spans"):
+            return ["spans", *(key for key in record if key != spans)]
+        keys = keys or list(record)
+        if "label" not in record or record["label"] != []:
+            return keys
+    if not keys:
+        raise DataError("no row has an answer", file=path, remedy="export what was annotated and accepted")
+    return keys
 
 
 def _missing(kind: str, task: str, named: dict[str, str], there: list[str]) -> list[str]:

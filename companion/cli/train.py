@@ -90,10 +90,15 @@ def train_model(
         f"{run.steps} updates; {best}{f' at update {run.best_step}' if run.best_step else ''}",
         *run.notes,
         f"model    {folder}   (opens with {'transformers.pipeline' if piped else 'companion.load'})",
-        f"measure  companion evaluate {out}",
+        f"measure  companion evaluate {out}{measured_on(corpus)}",
         f'use      companion predict {out} "Your text."',
     ]
     emit(document, "\n".join(lines), as_json=as_json)
+
+
+def measured_on(corpus: Corpus | TextCorpus) -> str:
+    """What `companion evaluate` has to be told where the corpus has no test split."""
+    return "" if corpus.test else " --split dev" if corpus.dev else " --data FILE"
 
 
 def describe_corpus(corpus: Corpus | TextCorpus, kind: str) -> str:
@@ -117,7 +122,7 @@ def command_line(source: Source, given: dict[str, Any], out: Path) -> str:
 
     usual = {**TrainConfig().to_dict(), "model": "offline", "method": "full"}
     words = ["companion", "train"]
-    for name in ("corpus", "train", "dev", "test", "format", "task", "columns", "scheme", "repair"):
+    for name in ("corpus", "train", "dev", "test", "format", "task", "columns", "scheme", "repair", "encoding"):
         value = getattr(source, name)
         if value != getattr(Source(), name):
             value = Path(value).name if name in {"train", "dev", "test"} else value

@@ -7,7 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from companion.cli.options import FORMAT_HELP, JSON, TASK_HELP, TRAIN_HELP, refuse_given
+from companion.cli.options import (
+    ENCODING_HELP,
+    FORMAT_HELP,
+    JSON,
+    REPAIR_HELP,
+    TASK_HELP,
+    TRAIN_HELP,
+    refuse_given,
+)
 
 
 def train(
@@ -30,7 +38,8 @@ def train(
         str | None, typer.Option(help="What reads a text: mean of its pieces, or cls (opens with pipeline).")
     ] = None,
     scheme: Annotated[str, typer.Option(help="auto, IOB1, IOB2, or BIOES.")] = "auto",
-    repair: Annotated[bool, typer.Option(help="Repair tags that break the scheme, and count them.")] = False,
+    repair: Annotated[bool, typer.Option(help=REPAIR_HELP)] = False,
+    encoding: Annotated[str, typer.Option(help=ENCODING_HELP)] = "utf-8",
     model: Annotated[
         str, typer.Option(help='"offline", a local folder, or a Hub name such as bert-base-cased.')
     ] = "offline",
@@ -75,6 +84,7 @@ def train(
     if recipe is None:
         refuse_given(context, ("schedule", "weight"), without="--recipe hybrid")
     read = {"format": format, "task": task, "columns": columns, "scheme": scheme, "repair": repair}
+    read["encoding"] = encoding
     source = Source(corpus=corpus, train=train, dev=dev, test=test, **read)
     given = {
         "epochs": epochs,
@@ -96,6 +106,7 @@ def train(
         return train_answers(
             {"train": train, "dev": dev, "test": test},
             columns=columns,
+            encoding=encoding,
             out=out,
             model=model,
             method=method,
@@ -148,7 +159,8 @@ def tune(
     kind: Annotated[str | None, typer.Option(help="As for train.")] = None,
     pooling: Annotated[str | None, typer.Option(help="As for train.")] = None,
     scheme: Annotated[str, typer.Option(help="auto, IOB1, IOB2, or BIOES.")] = "auto",
-    repair: Annotated[bool, typer.Option(help="Repair tags that break the scheme, and count them.")] = False,
+    repair: Annotated[bool, typer.Option(help=REPAIR_HELP)] = False,
+    encoding: Annotated[str, typer.Option(help=ENCODING_HELP)] = "utf-8",
     space: Annotated[
         str | None,
         typer.Option(help="What is searched, such as learning_rate=1e-5..1e-3,epochs=2|4|8; by default a usual space."),
@@ -189,6 +201,7 @@ def tune(
         columns=columns,
         scheme=scheme,
         repair=repair,
+        encoding=encoding,
     )
     given = {"epochs": epochs, "max_updates": max_updates, "learning_rate": learning_rate}
     tune_settings(

@@ -22,7 +22,7 @@ from companion.corpora.options import TagOptions
 from companion.corpora.records import Sentence
 from companion.corpora.schemes import convert, scheme_name
 from companion.corpora.tally import Tally
-from companion.corpora.text import read_text, split_lines
+from companion.corpora.text import path_of, read_text, split_lines
 from companion.errors import ConfigError, DataError
 
 DOCUMENT_MARK = "-DOCSTART-"
@@ -55,7 +55,7 @@ def read_conll(
 
     Taught in: book/walkthroughs/labels-meet-word-pieces
     """
-    rules, tally, path = TagRules(**options), tally or Tally(), Path(path)
+    rules, tally, path = TagRules(**options), tally or Tally(), path_of(path)
     lines = split_lines(read_text(path, encoding=encoding))
     layout = _Layout(path, lines, word_column, tag_column, columns, delimiter, rules.label_map)
     rows = list(_rows(lines, layout, tally))

@@ -1,4 +1,4 @@
-"""JSON lines: one sentence per line, as words and tags, or as text and character spans."""
+"""JSON lines: one sentence per line, as words and tags, or as text and character spans; or one list of such objects."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
+from companion.corpora.exports import spans_key, spans_of, unfolded
 from companion.corpora.labels import LabelledRow, TagRules, settle
 from companion.corpora.options import TagOptions
 from companion.corpora.records import Sentence
-from companion.corpora.spans import Span, read_spans
+from companion.corpora.spans import read_spans
 from companion.corpora.tally import Tally
-from companion.corpora.text import read_text, split_lines
+from companion.corpora.text import path_of, read_text, split_lines
 from companion.errors import ConfigError, DataError
 
 Keys = tuple[str | None, str | None, str, str]
@@ -37,14 +38,15 @@ def read_jsonl(
 
     A line holds `{"words": [...], "tags": [...]}` or `{"text": ..., "spans": [{"start", "end", "label"}, ...]}` (a
     span may also be a list `[start, end, label]`); the four arguments rename the keys. Further keys with text become
-    facts of the sentence. `faults` is the rule for spans (`read_spans`); `options` are the fields of `TagRules`.
+    facts of the sentence. `faults` is the rule for spans (`read_spans`); `options` are the fields of `TagRules`. What
+    Prodigy, Doccano and Label Studio export is read as it is (`companion.corpora.exports`).
 
     Raises:
         DataError: with file and line, for bad JSON, a repeated key, NaN, a missing key, a value of the wrong type.
 
     Taught in: book/walkthroughs/train-a-tagger
     """
-    tally, path = tally or Tally(), Path(path)
+    tally, path = tally or Tally(), path_of(path)
     keys = (words, tags, text, spans)
     records = records_of(read_text(path, encoding=encoding), path, tally)
     return read_records(records, keys=keys, faults=faults, tally=tally, path=str(path), name=path.name, **options)
@@ -73,8 +75,11 @@ def read_records(
         raise ConfigError(f"faults={faults!r}", remedy="Use 'error' or 'repair'.")
     from_words: list[LabelledRow] = []
     from_spans: list[LabelledRow] = []
-    for number, record in records:
+    for number, exported in records:
         try:
+            record = unfolded(exported, tally, text=keys[2])
+            if record is None:
+                continue
             row, has_spans = _row(record, number, keys, faults, tally, f"{name}{unit}{number}")
         except DataError as error:
             raise DataError(error.problem, remedy=error.remedy, file=path, line=number) from None
@@ -91,27 +96,33 @@ def read_records(
 
 
 def records_of(text: str, path: Path, tally: Tally) -> Iterator[tuple[int, object]]:
-    """The JSON value of each line that holds one, with the number of the line.
+    """The JSON value of each line that holds one, with the number of the line; of a file that is one list, its entries.
 
     Raises:
         DataError: with file and line, for bad JSON, a repeated key or NaN.
 
     Taught in: book/walkthroughs/train-a-tagger
     """
+    if text.lstrip().startswith("["):
+        yield from enumerate(_value_of(text, path, None, "Write one list of objects, or one object per line."), start=1)
+        return
     for number, line in enumerate(split_lines(text), start=1):
         if not line.strip():
             tally.skip("empty lines")
             continue
-        try:
-            record = json.loads(line, object_pairs_hook=_unique, parse_constant=_no_constant)
-        except DataError as error:
-            raise DataError(error.problem, remedy=error.remedy, file=path, line=number) from None
-        except (ValueError, RecursionError) as error:
-            what = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-            raise DataError(
-                f"not JSON: {what}", file=path, line=number, remedy="Write one complete JSON object per line."
-            ) from None
-        yield number, record
+        yield number, _value_of(line, path, number, "Write one complete JSON object per line.")
+
+
+def _value_of(text: str, path: Path, line: int | None, remedy: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except DataError as error:
+        raise DataError(error.problem, remedy=error.remedy, file=path, line=line) from None
+    except json.JSONDecodeError as error:
+        raise DataError(f"not JSON: {error}", file=path, line=line or error.lineno, remedy=remedy) from None
+    except (ValueError, RecursionError) as error:
+        what = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise DataError(f"not JSON: {what}", file=path, line=line, remedy=remedy) from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -135,27 +146,30 @@ def _row(
     tally: Tally,
     place: str,
 ) -> tuple[LabelledRow, bool]:
-    words_key, tags_key, text_key, spans_key = keys
-    wanted = f"{text_key!r} and {spans_key!r}"
+    words_key, tags_key, text_key, named_spans = keys
+    wanted = f"{text_key!r} and {named_spans!r}"
     if words_key is not None:
         wanted = f"{words_key!r} and {tags_key!r}, or {wanted}"
     if not isinstance(record, Mapping):
         raise DataError(f"a {type(record).__name__} where an object is needed", remedy="Write {...} on every line.")
     has_spans = not (words_key in record and tags_key in record)
+    kept_spans = spans_key(record, named_spans)
     if not has_spans:
         words = _texts(record[words_key], words_key)
         labels = _texts(record[tags_key], tags_key)
         if len(words) != len(labels):
             raise DataError(f"{len(words)} words but {len(labels)} tags", remedy="Give every word exactly one tag.")
         used = {words_key, tags_key}
-    elif text_key in record and spans_key in record:
-        reading = read_spans(
-            _whole(record[text_key], text_key), map(_span, _list(record[spans_key], spans_key)), faults=faults
-        )
-        for kind in reading.repairs:
+    elif text_key in record and kept_spans is not None:
+        text = _whole(record[text_key], text_key)
+        spans, repairs = spans_of(_list(record[kept_spans], kept_spans), text, faults=faults)
+        for span in spans:
+            _whole(span.label, "label")
+        reading = read_spans(text, spans, faults=faults)
+        for kind in (*repairs, *reading.repairs):
             tally.repair(kind, place)
         words, labels = reading.words, reading.tags
-        used = {spans_key}
+        used = {kept_spans}
     else:
         raise DataError(
             f"the keys are {', '.join(map(repr, record)) or 'missing'}; needed are {wanted}",
@@ -185,15 +199,3 @@ def _whole(value: object, what: str) -> str:
 
 def _texts(value: object, key: str) -> tuple[str, ...]:
     return tuple(_whole(item, key) for item in _list(value, key))
-
-
-def _span(value: object) -> Span:
-    if isinstance(value, Mapping) and {"start", "end", "label"} <= set(value):
-        value = [value["start"], value["end"], value["label"]]
-    if not isinstance(value, list | tuple) or len(value) != 3:
-        raise DataError(f"{reprlib.repr(value)} is not a span", remedy='Write {"start": 0, "end": 5, "label": "PER"}.')
-    start, end, label = value
-    if type(start) is not int or type(end) is not int:
-        raise DataError(f"the offsets {reprlib.repr(start)} and {reprlib.repr(end)} are not both whole numbers")
-    label = _whole(label, "label")
-    return Span(start, end, label)

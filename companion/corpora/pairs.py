@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from companion.corpora.jsonl import records_of
-from companion.corpora.records import SPLITS
+from companion.corpora.records import SPLITS, check_splits
 from companion.corpora.split import positions_by_rule
 from companion.corpora.tally import Tally
-from companion.corpora.text import read_text
+from companion.corpora.text import path_of, read_text
 from companion.corpora.texts import Text
 from companion.errors import DataError
 
@@ -61,6 +61,9 @@ class PairCorpus:
     notes: tuple[str, ...] = ()
     """Decisions of the reader in words."""
 
+    def __post_init__(self) -> None:
+        check_splits(self, Pair, "Make the rows with [companion.Pair(prompt=…, answer=…), …].")
+
     @property
     def splits(self) -> dict[str, Sequence[Pair]]:
         """The splits that hold pairs, by name, in the order train, dev, test."""
@@ -90,6 +93,7 @@ class PairCorpus:
         test: str | Path | None = None,
         prompt: str = "prompt",
         answer: str = "answer",
+        encoding: str = "utf-8",
         split: bool = True,
     ) -> PairCorpus:
         """Read JSONL files, a pair a line; a lone file is split by rule, by a hash of each prompt, or kept whole.
@@ -99,8 +103,8 @@ class PairCorpus:
         Raises:
             DataError: with file and line, for bad JSON, a missing key, or an empty prompt or answer.
         """
-        paths = {"train": Path(train), "dev": dev, "test": test}
-        parts = {name: read_pairs(path, prompt, answer) for name, path in paths.items() if path is not None}
+        paths = {"train": path_of(train), "dev": dev, "test": test}
+        parts = {name: read_pairs(path, prompt, answer, encoding) for name, path in paths.items() if path is not None}
         notes: tuple[str, ...] = ()
         if len(parts) == 1 and split:
             whole = parts["train"]
@@ -112,7 +116,7 @@ class PairCorpus:
         return cls(name=Path(train).stem, **parts, notes=notes)
 
 
-def read_pairs(path: str | Path, prompt: str = "prompt", answer: str = "answer") -> list[Pair]:
+def read_pairs(path: str | Path, prompt: str = "prompt", answer: str = "answer", encoding: str = "utf-8") -> list[Pair]:
     """The pairs of a JSONL file, whose two keys may be named.
 
     Raises:
@@ -120,14 +124,16 @@ def read_pairs(path: str | Path, prompt: str = "prompt", answer: str = "answer")
 
     Taught in: book/outlook/from-encoders-to-generation
     """
-    path, pairs = Path(path), []
-    for line, record in records_of(read_text(path), path, Tally()):
+    path, pairs = path_of(path), []
+    for line, record in records_of(read_text(path, encoding=encoding), path, Tally()):
         if not isinstance(record, Mapping) or not {prompt, answer} <= record.keys():
+            there = ", ".join(map(repr, record)) if isinstance(record, Mapping) else f"a {type(record).__name__}"
             raise DataError(
-                f"needed are {prompt!r} and {answer!r}",
+                f"needed are {prompt!r} and {answer!r}; there is {there or 'nothing'}",
                 file=path,
                 line=line,
-                remedy='write {"prompt": "…", "answer": "…"} on every line, or name your keys',
+                remedy='write {"prompt": "…", "answer": "…"} on every line, or name your keys: prompt=, answer= '
+                "(--columns prompt=…,answer=…). A conversation of several turns is cut into such pairs first.",
             )
         meta = {name: value for name, value in record.items() if name not in (prompt, answer)}
         try:

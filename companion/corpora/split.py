@@ -19,9 +19,9 @@ GROUPS = ("article", "document")
 
 
 def assign_splits(
-    sentences: Iterable[Sentence], tally: Tally, *, shares: Sequence[float] = SHARES, seed: int = 0
+    sentences: Sequence[Sentence], tally: Tally, *, shares: Sequence[float] = SHARES, seed: int = 0
 ) -> dict[str, list[int]]:
-    """The positions that belong to train, dev and test; reads each sentence once and keeps none.
+    """The positions that belong to train, dev and test; keeps no sentence while it reads.
 
     Raises:
         ConfigError: shares that are not three numbers with sum 1.
@@ -29,7 +29,12 @@ def assign_splits(
 
     Taught in: book/walkthroughs/train-a-tagger
     """
-    positions, notes = positions_by_rule(map(split_unit, sentences), shares=shares, seed=seed)
+    units = map(split_unit, sentences)
+    if _is_one_group(sentences):
+        # A lone document mark at the top of a file divides nothing; as one unit, all of it would fall into one split.
+        tally.note("all sentences name one document, so they are split one by one")
+        units = (("sentence", "\x1f".join(sentence.words)) for sentence in sentences)
+    positions, notes = positions_by_rule(units, shares=shares, seed=seed)
     for note in notes:
         tally.note(note)
     return positions
@@ -66,6 +71,13 @@ def positions_by_rule(
         f"split by rule: {name} is empty, because the corpus is small" for name in SPLITS[1:] if not positions[name]
     )
     return positions, (rule, *empty)
+
+
+def _is_one_group(sentences: Sequence[Sentence]) -> bool:
+    """Whether all sentences name the same article or document; looks no further than the first that does not."""
+    groups = map(split_unit, sentences)
+    first = next(iter(groups), None)
+    return len(sentences) > 1 and first is not None and first[0] in GROUPS and all(group == first for group in groups)
 
 
 def split_unit(sentence: Sentence) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from companion.corpora.labels import LabelledRow, TagRules, settle
 from companion.corpora.options import TagOptions
 from companion.corpora.records import Sentence
 from companion.corpora.tally import Tally
-from companion.corpora.text import read_text
+from companion.corpora.text import path_of, read_text
 from companion.errors import ConfigError, DataError
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -42,7 +42,7 @@ def read_csv(
 
     Taught in: book/walkthroughs/train-a-tagger
     """
-    rules, tally, path = TagRules(**options), tally or Tally(), Path(path)
+    rules, tally, path = TagRules(**options), tally or Tally(), path_of(path)
     text = read_text(path, encoding=encoding)
     wanted = (sentence, word, tag)
     header, delimiter = _header(text, wanted, delimiter, quoted, path)

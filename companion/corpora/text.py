@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from os import PathLike
 from pathlib import Path
 
 from companion.errors import DataError
@@ -15,6 +16,28 @@ _OTHER_MARKS = {
     b"\xfe\xff": "utf-16",
 }
 _LOOK = 4096
+_NO_TEXT = {
+    b"PK\x03\x04": ("a zip archive, as an Excel workbook is", "In Excel, save it as CSV UTF-8; unpack other archives."),
+    b"\xd0\xcf\x11\xe0": ("an Excel workbook of the old kind", "In Excel, save it as CSV UTF-8."),
+    b"PAR1": ("a Parquet file", "Load it with pandas or datasets, and pass it to from_rows or from_datasets."),
+    b"\x1f\x8b": ("a gzip archive", "Unpack it first."),
+}
+
+
+def path_of(path: object) -> Path:
+    """The path of a file, after a look whether it is one.
+
+    Raises:
+        DataError: it is something else, such as the rows themselves.
+
+    Taught in: book/walkthroughs/labels-meet-word-pieces
+    """
+    if not isinstance(path, str | PathLike):
+        raise DataError(
+            f"a {type(path).__name__} is no path of a file",
+            remedy="What is in memory already is read by from_rows, from_spans or from_datasets.",
+        )
+    return Path(path)
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -52,11 +75,16 @@ def read_text(path: str | Path, *, encoding: str = "utf-8") -> str:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         offset = error.start + len(whole) - len(data)
+        what, remedy = _no_text(whole) or (
+            "",
+            "Save the file as UTF-8, or name its encoding: encoding='cp1252' (--encoding cp1252) is that of many files "
+            "that Excel wrote on Windows.",
+        )
         raise DataError(
-            f"byte 0x{whole[offset]:02x} at offset {offset} is not {encoding}",
+            f"byte 0x{whole[offset]:02x} at offset {offset} is not {encoding}{what}",
             file=path,
             line=len(re.findall(rb"\r\n|\r|\n", data[: error.start])) + 1,
-            remedy="Save the file as UTF-8, or name its encoding, for example encoding='latin-1'.",
+            remedy=remedy,
         ) from error
     except LookupError as error:
         raise DataError(f"unknown encoding {encoding!r}", file=path, remedy="Use a name Python knows.") from error
@@ -75,6 +103,12 @@ def split_lines(text: str) -> list[str]:
     return lines[:-1] if lines[-1] == "" else lines
 
 
+def _no_text(data: bytes) -> tuple[str, str] | None:
+    """What a file is that begins like none of text, and what to do with it."""
+    found = (said for mark, said in _NO_TEXT.items() if data.startswith(mark))
+    return next(((f": the file is {what}", remedy) for what, remedy in found), None)
+
+
 def _refuse_wide(data: bytes, path: str | Path) -> None:
     for mark, name in _OTHER_MARKS.items():
         if data.startswith(mark):
@@ -86,7 +120,7 @@ def _refuse_wide(data: bytes, path: str | Path) -> None:
                 remedy=f"Save the file as UTF-8, or pass encoding={name!r}.",
             )
     head = data[:_LOOK]
-    if head.count(0) * 4 > len(head):
+    if head.count(0) * 4 > len(head) and _no_text(data) is None:
         raise DataError(
             f"byte 0x00 at offset {head.index(0)}: a quarter of the file is zero bytes, as in UTF-16 without a mark",
             file=path,

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from companion.corpora.exports import spans_key, unfolded
 from companion.corpora.hub import name_of, names_of, opened
 from companion.corpora.jsonl import records_of
 from companion.corpora.options import About
 from companion.corpora.split import positions_by_rule
 from companion.corpora.tables import named_rows
 from companion.corpora.tally import Tally
-from companion.corpora.text import read_text
+from companion.corpora.text import path_of, read_text
 from companion.corpora.texts import JOINT, Text, TextCorpus
 from companion.errors import ConfigError, DataError
 
@@ -35,11 +36,12 @@ def corpus_of(
     *,
     about: About,
     split: bool,
+    tally: Tally | None = None,
 ) -> TextCorpus:
     """The corpus of the splits that are not None: `read(source, place)` gives the numbered rows of one.
 
     A source is a file, or rows, whose place is the name of the corpus and of the split: `rows/train`. `columns` name
-    text and label.
+    text and label; the notes say what `tally` has counted as left out.
 
     Raises:
         DataError: a row has no text or no label, with its place; a split is empty, or too small to be split.
@@ -53,7 +55,7 @@ def corpus_of(
         if source is None:
             continue
         is_file = isinstance(source, str | Path)
-        place = str(source) if is_file else f"{about['name']}/{part}"
+        place = str(source) if is_file else f"{about.get('name', 'rows')}/{part}"
         name = f"{Path(source).name}:" if is_file else f"{place}#"
         rows = tuple(_text(row, *columns, place, line, f"{name}{line}", spaced) for line, row in read(source, place))
         if not rows:
@@ -69,6 +71,7 @@ def corpus_of(
         parts = {name: tuple(rows[position] for position in chosen) for name, chosen in positions.items()}
     if spaced:
         notes = (*notes, f"left out: spaces at the ends of {len(spaced):,} labels (first: {', '.join(spaced[:3])})")
+    notes += tuple(f"left out: {number:,} × {kind}" for kind, number in tally.skipped.items()) if tally else ()
     if "name" not in about:
         about = {"name": Path(splits["train"]).stem, **about}
     return TextCorpus(**about, **parts, notes=notes)
@@ -82,8 +85,9 @@ def table_rows(text: str, label: str, *, delimiter: str | None, encoding: str) -
     """
 
     def read(path: str | Path, place: str) -> Rows:
-        content = read_text(Path(path), encoding=encoding)
-        for line, row in named_rows(content, (text, label), delimiter=delimiter, path=Path(path)):
+        path = path_of(path)
+        content = read_text(path, encoding=encoding)
+        for line, row in named_rows(content, (text, label), delimiter=delimiter, path=path):
             if (row[text], row[label].strip()) == (text, label):
                 raise DataError("the header stands here again", file=path, line=line, remedy="Remove this line.")
             yield line, row
@@ -91,17 +95,31 @@ def table_rows(text: str, label: str, *, delimiter: str | None, encoding: str) -
     return read
 
 
-def line_rows(encoding: str) -> Callable[[Any, str], Rows]:
-    """A reader of JSONL files, numbered by their lines.
+def line_rows(text: str, label: str, encoding: str, tally: Tally) -> Callable[[Any, str], Rows]:
+    """A reader of JSONL files, numbered by their lines, which counts what it leaves out.
 
     Raises:
         DataError: when it reads a line that holds no JSON object; file and line are named.
     """
 
     def read(path: str | Path, place: str) -> Rows:
-        for line, record in records_of(read_text(Path(path), encoding=encoding), Path(path), Tally()):
+        path = path_of(path)
+        for line, exported in records_of(read_text(path, encoding=encoding), path, tally):
+            try:
+                record = unfolded(exported, tally, text=text)
+            except DataError as error:
+                raise DataError(error.problem, remedy=error.remedy, file=path, line=line) from None
+            if record is None:
+                continue
             if not isinstance(record, dict):
                 raise DataError("not a JSON object", file=path, line=line, remedy='Write {"text": …, "label": …}.')
+            if spans_key(record, empty=False) == label:
+                raise DataError(
+                    f"the {label} holds character spans, and a text needs a label",
+                    file=path,
+                    line=line,
+                    remedy=f"Read it with Corpus.from_jsonl (--task tokens, --columns spans={label}).",
+                )
             yield line, record
 
     return read

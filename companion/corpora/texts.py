@@ -180,15 +180,17 @@ class TextCorpus:
         """Read JSONL files with one object per line; a lone file is split by rule, or kept whole.
 
         A label is text, a number, or a list of labels, which are joined by `|`. Spaces around a label are left out,
-        and counted in the notes.
+        and counted in the notes. What Prodigy, Doccano and Label Studio export is read as it is.
 
         Raises:
             DataError: with file and line, for bad JSON, a missing key, an empty text or label.
         """
+        from companion.corpora.tally import Tally
         from companion.corpora.text_rows import corpus_of, line_rows
 
-        splits = {"train": train, "dev": dev, "test": test}
-        return corpus_of(line_rows(encoding), splits, (text, label), about=about, split=split)
+        tally, splits = Tally(), {"train": train, "dev": dev, "test": test}
+        read = line_rows(text, label, encoding, tally)
+        return corpus_of(read, splits, (text, label), about=about, split=split, tally=tally)
 
     @classmethod
     @takes(About)

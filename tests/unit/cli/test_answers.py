@@ -55,7 +55,8 @@ def test_pairs_are_trained_scored_and_asked_again(pairs, tmp_path, capsys):
         (["--scheme", "IOB2"], "no use for --scheme"),
         (["--corpus", "newsroom"], "no use for --corpus"),
         (["--recipe", "hybrid"], "no use for --recipe"),
-        (["--columns", "prompt=text"], "needed are 'text' and 'answer'"),
+        (["--columns", "prompt=text"], "needed are 'text' and 'answer'; there is 'question', 'answer'"),
+        (["--dev", "pairs.csv"], "is no JSONL file"),
         (["--max-length", "3"], "max_length is 3"),
     ],
 )

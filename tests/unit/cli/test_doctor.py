@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from companion.cli import main
+from companion.cli.doctor import _fits
 from companion.corpora.conll import write_conll
+from companion.corpora.texts import Text
 from tests.clinic import Clinic, sentences, tokenizer
 
 
@@ -134,3 +137,20 @@ def test_the_report_speaks_of_options_and_not_of_arguments(
 def test_a_score_is_a_share(place: Path, score: str, capsys: pytest.CaptureFixture[str]):
     assert run(place / "good", "--test", place / "test.conll", f"--score={score}") == 1
     assert "write a share of 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kind", "label", "fits"),
+    [
+        ("single", "good", True),
+        ("single", "good|bad", False),
+        ("multi", "good|bad", True),
+        ("multi", "|", True),
+        ("multi", "good|odd", False),
+        ("regression", "4.5", True),
+        ("regression", "many", False),
+    ],
+)
+def test_a_model_is_tried_on_the_rows_whose_labels_it_knows(kind: str, label: str, fits: bool):
+    task = SimpleNamespace(settings=SimpleNamespace(kind=kind), labels=("bad", "good"))
+    assert _fits(Text(text="a", label=label), task) is fits

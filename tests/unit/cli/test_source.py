@@ -22,6 +22,11 @@ FILES = {
     "spans.jsonl": '{"text": "Oslo", "spans": [{"start": 0, "end": 4, "label": "LOC"}]}\n',
     "both.jsonl": '{"text": "Oslo", "label": "good", "spans": [{"start": 0, "end": 4, "label": "LOC"}]}\n',
     "list.jsonl": "[1, 2]\n",
+    "doccano.jsonl": '{"id": 1, "text": "at home", "label": []}\n{"id": 2, "text": "Oslo", "label": [[0, 4, "LOC"]]}\n',
+    "doccano-texts.jsonl": '{"id": 1, "text": "odd", "label": []}\n{"id": 2, "text": "great", "label": ["good"]}\n',
+    "studio.json": '[{"data": {"text": "x"}, "annotations": []}, {"data": {"text": "Oslo"}, "annotations": [{"result": '
+    '[{"type": "labels", "value": {"start": 0, "end": 4, "labels": ["LOC"]}}]}]}]',
+    "rejected.jsonl": '{"text": "Oslo", "spans": [], "answer": "reject", "_task_hash": 1}\n',
     "empty.csv": "\n",
     "words.conll": "Oslo B-LOC\n",
 }
@@ -50,6 +55,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("both.jsonl", {"task": "text"}, TextCorpus),
         ("both.jsonl", {"task": "tokens"}, Corpus),
         ("both.jsonl", {"columns": "label=label"}, TextCorpus),
+        ("doccano.jsonl", {}, Corpus),
+        ("doccano-texts.jsonl", {}, TextCorpus),
+        ("studio.json", {}, Corpus),
         ("words.conll", {}, Corpus),
         ("words.conll", {"columns": "word=0,tag=1"}, Corpus),
     ],
@@ -110,3 +118,38 @@ def test_what_does_not_fit_is_named(folder: Path, name: str, options: dict[str, 
 def test_the_other_files_need_the_columns_too(folder: Path) -> None:
     with pytest.raises(CompanionError, match=r"texts\.csv:1: for labelled texts no column 'text', 'label'"):
         Source(train=folder / "named.csv", dev=folder / "texts.csv").load()
+
+
+def test_a_file_without_one_accepted_row_says_so(folder: Path) -> None:
+    with pytest.raises(CompanionError, match="no row has an answer"):
+        Source(train=folder / "rejected.jsonl").load()
+
+
+def test_files_in_other_encodings_are_read(tmp_path: Path) -> None:
+    rows = "".join(f"Zimmer {number} für 5 €;{'gut' if number % 2 else 'öde'}\n" for number in range(20))
+    (tmp_path / "excel.csv").write_bytes(f"Text;Note\n{rows}".encode("cp1252"))
+    asked = {"train": tmp_path / "excel.csv", "columns": "text=Text,label=Note"}
+    with pytest.raises(CompanionError, match="--encoding cp1252"):
+        Source(**asked).load()
+    corpus = Source(**asked, encoding="cp1252").load()
+    assert corpus.labels == ("gut", "öde")
+    assert all("€" in text.text for text in corpus.train)
+    (tmp_path / "words.conll").write_bytes("Besançon B-LOC\n".encode("cp1252"))
+    assert Source(train=tmp_path / "words.conll", encoding="cp1252").load_one()[0].words == ("Besançon",)
+
+
+def test_repair_is_also_for_spans(tmp_path: Path) -> None:
+    (tmp_path / "cut.jsonl").write_text('{"text": "Oslo sleeps", "spans": [[0, 3, "LOC"]]}\n', encoding="utf-8")
+    with pytest.raises(CompanionError, match="cuts a word"):
+        Source(train=tmp_path / "cut.jsonl").load_one()
+    assert Source(train=tmp_path / "cut.jsonl", repair=True).load_one()[0].tags == ("B-LOC", "O")
+
+
+@pytest.mark.parametrize("names", [("premise", "hypothesis"), ("sentence1", "sentence2")])
+def test_pairs_of_texts_are_named_as_such(tmp_path: Path, names: tuple[str, str]) -> None:
+    (tmp_path / "nli.csv").write_text(f"{','.join(names)},label\na,b,neutral\n", encoding="utf-8")
+    with pytest.raises(CompanionError, match="are a pair of texts") as error:
+        Source(train=tmp_path / "nli.csv").load()
+    assert "[SEP]" in error.value.remedy
+    one = Source(train=tmp_path / "nli.csv", columns=f"text={names[0]}").load_one()
+    assert [row.text for row in one] == ["a"]

@@ -58,6 +58,24 @@ def test_articles_and_documents_stay_whole(group: str) -> None:
     assert f"hash of each {group} (seed 0)" in tally.notes[0]
 
 
+@pytest.mark.parametrize("group", ["article", "document"])
+def test_one_document_is_split_by_sentence(group: str) -> None:
+    rows = sentences(200, **{group: "the only one"})
+    tally = Tally()
+    positions = assign_splits(rows, tally)
+    assert all(positions.values())
+    assert positions == assign_splits(sentences(200), Tally())
+    assert "name one document" in tally.notes[0]
+    two = assign_splits([*rows, *sentences(1, **{group: "another"})], Tally())
+    assert sorted(map(len, two.values()))[-1] >= 200
+
+
+def test_a_file_with_one_document_mark_is_split(write: Writer) -> None:
+    rows = "".join(f"w{n}\tB-X\n\n" for n in range(100))
+    corpus = Corpus.from_conll(write(f"-DOCSTART- -X- -X- O\n\n{rows}"))
+    assert set(corpus.splits) == {"train", "dev", "test"}
+
+
 def test_the_rule_is_written_into_the_report(write: Writer) -> None:
     path = write("".join(f"w{n}\tB-X\n\n" for n in range(100)))
     corpus = Corpus.from_conll(path)

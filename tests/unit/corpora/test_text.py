@@ -1,12 +1,16 @@
 """Bytes become text in one way, and a byte that does not fit is named with its offset and line."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from companion.corpora.records import Corpus
 from companion.corpora.text import read_text, split_lines
+from companion.corpora.texts import TextCorpus
 from companion.errors import DataError
 
 from .conftest import STEADY, Writer
@@ -80,3 +84,28 @@ def test_any_bytes_are_text_or_a_typed_error(tmp_path_factory: pytest.TempPathFa
         return
     if b"\x00" not in data:
         assert read_text(path) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"PK\x03\x04\xff\x00", "an Excel workbook"),
+        (b"\xd0\xcf\x11\xe0\x00\x00\x00", "an Excel workbook"),
+        (b"PAR1\x15\x00\xff", "a Parquet file"),
+        (b"\x1f\x8b\x08", "a gzip archive"),
+    ],
+)
+def test_files_that_are_no_text_are_named(write: Writer, content: bytes, what: str) -> None:
+    assert read_text(write(b"PAR1S B-LOC\n")) == "PAR1S B-LOC\n"
+    with pytest.raises(DataError, match=what) as error:
+        read_text(write(content))
+    assert error.value.remedy
+
+
+@pytest.mark.parametrize(
+    "read", [Corpus.from_conll, Corpus.from_csv, Corpus.from_jsonl, TextCorpus.from_csv, TextCorpus.from_jsonl]
+)
+def test_rows_in_memory_are_no_file(read: Callable[[Any], Any]) -> None:
+    with pytest.raises(DataError, match="a list is no path of a file") as error:
+        read([{"text": "a", "label": "b"}])
+    assert "from_rows" in error.value.remedy
