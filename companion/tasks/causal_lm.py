@@ -104,8 +104,17 @@ class CausalLMTask:
 
     def _end_ids(self) -> tuple[int, ...]:
         """The pieces that end an answer: the one the template closes it with, and the tokenizer's end of text."""
+        from jinja2 import TemplateError
+
         tokenizer = self.encoder.tokenizer
-        [row] = turn_rows(tokenizer, ["a"], ["b"], system=self.settings.system)
+        try:
+            [row] = turn_rows(tokenizer, ["a"], ["b"], system=self.settings.system)
+        except TemplateError as error:
+            raise ModelError(
+                f"the chat template cannot be filled in: {error}",
+                remedy="name the piece it asks for on the tokenizer (such as tokenizer.eos_token), or give another "
+                "template=…",
+            ) from error
         closing = [label for label in row.labels if label in self.control][:1]
         if not closing:
             raise ModelError(

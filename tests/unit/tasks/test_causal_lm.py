@@ -17,10 +17,11 @@ from companion.corpora.pairs import Pair, PairCorpus, helpdesk_pairs, labels_as_
 from companion.encoding.contract import IGNORE_INDEX
 from companion.encoding.turns import TurnBatches, TurnRow, answer_labels, render
 from companion.errors import ConfigError, DataError, EvaluationError, ModelError
-from companion.models.decoder import CONTROL, END, MiniDecoder, mini_decoder
+from companion.models.decoder import CONTROL, END, MiniDecoder, load_decoder, mini_decoder
 from companion.objectives.masked_lm import CausalLMCrossEntropy
 from companion.tasks.causal_lm import PLAIN_TEMPLATE, CausalLMTask
 from companion.tasks.writing import write_answers
+from tests.decoders import make_decoder_folder
 
 PAIRS = [
     Pair(prompt="how long do beans take?", answer="Two days.", source="p:1"),
@@ -328,3 +329,10 @@ def test_pairs_are_read_split_by_rule_and_refused_by_line(tmp_path):
     path.write_text("\n", "utf-8")
     with pytest.raises(DataError, match="no pair"):
         PairCorpus.from_jsonl(path)
+
+
+def test_a_template_that_asks_for_a_piece_the_tokenizer_lacks_is_named(tmp_path):
+    decoder = load_decoder(str(make_decoder_folder("gpt2", tmp_path / "gpt2", writes=True)))
+    decoder.tokenizer.eos_token = None
+    with pytest.raises(ModelError, match="cannot be filled in: 'eos_token' is undefined.*\n.*tokenizer.eos_token"):
+        CausalLMTask(decoder, template=PLAIN_TEMPLATE)
