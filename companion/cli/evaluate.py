@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from companion.cli.output import columns, emit, plain, say
 from companion.cli.source import Source
 from companion.errors import ConfigError, DataError, ExportError, ModelError
-from companion.evaluation.text_table import TextTable
 from companion.recipes.story import MODEL_FOLDER, add_result, read_story
 from companion.recipes.tuning_plan import data_digests
 from companion.tasks.folder import SETTINGS_FILE
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from companion.corpora.records import Corpus, Sentence
     from companion.corpora.texts import Text, TextCorpus
     from companion.evaluation.classification import ClassificationReport
-    from companion.evaluation.regression import RegressionReport
     from companion.evaluation.report import EntityReport
     from companion.tasks.texts import TextTask
     from companion.tasks.tokens import TokenTask
@@ -71,7 +69,7 @@ def evaluate_model(
     report = evaluate(predictor.model, task, rows, **options)
     if strict and own is not None and source.train is None and source.corpus is None:
         _put_down(folder, own, split, report)
-    emit(report.to_dict(), shown(report, columns()), as_json=as_json)
+    emit(report.to_dict(), report.to_text(columns()), as_json=as_json)
     if errors and not as_json:
         print_errors(report, rows, errors)
 
@@ -122,16 +120,6 @@ def own_corpus(folder: Path) -> Corpus | TextCorpus | None:
     except DataError as error:
         say(f"The data of the run cannot be read: {error}")
         return None
-
-
-def shown(report: EntityReport | ClassificationReport | RegressionReport, width: int | None) -> str:
-    """What `str(report)` is, with its table of scores within `width` columns of the screen if it is given."""
-    if not hasattr(report, "_rows"):
-        return str(report)
-    heading, *rows = report._rows()
-    names = len(report.per_class if hasattr(report, "per_class") else report.per_type)
-    table = TextTable(heading=heading, rows=[*rows[:names], None, *rows[names:]], left=1, least=10)
-    return "\n".join([table.text(width), "", *report._notes()])
 
 
 def print_errors(

@@ -92,5 +92,4 @@ def train_hybrid(
         "comparison": found.comparison.to_dict(),
     }
     write_json(out / RESULT_FILE, document)
-    shown = str(found).replace(str(found.comparison), found.comparison.to_text(columns()))
-    emit(document, f"{shown}\n\nmodel    {folder}", as_json=as_json)
+    emit(document, f"{found.to_text(columns())}\n\nmodel    {folder}", as_json=as_json)

@@ -13,6 +13,7 @@ from companion.evaluation.counts import Counts
 from companion.evaluation.intervals import Interval, bootstrap_interval
 from companion.evaluation.report import html_table
 from companion.evaluation.taxonomy import visible
+from companion.evaluation.text_table import TextTable
 
 AVERAGES = ("macro", "micro", "weighted")
 QUANTITIES = ("precision", "recall", "f1")
@@ -104,12 +105,15 @@ class ClassificationReport:
             "confusion": {name: dict(row) for name, row in self.confusion.items()},
         }
 
+    def to_text(self, width: int | None = None) -> str:
+        """The scores as a table, within `width` columns of the screen if it is given, and the notes."""
+        heading, *rows = self._rows()
+        rows.insert(len(self.per_class), None)
+        table = TextTable(heading=heading, rows=rows, left=1, least=10)
+        return "\n".join([table.text(width), "", *self._notes()])
+
     def __str__(self) -> str:
-        rows = self._rows()
-        width = max(len(row[0]) for row in rows)
-        lines = [(row[0].ljust(width) + "".join(cell.rjust(12) for cell in row[1:])).rstrip() for row in rows]
-        rule = "-" * len(lines[0])
-        return "\n".join([lines[0], rule, *lines[1:-3], rule, *lines[-3:], "", *self._notes()])
+        return self.to_text()
 
     def __repr__(self) -> str:
         return str(self)

@@ -43,10 +43,14 @@ class RegressionReport:
             values |= {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
         return {**values, "texts": self.texts}
 
-    def __str__(self) -> str:
-        width = max(map(len, NUMBERS))
-        lines = [f"{name.replace('_', ' '):{width}}  {getattr(self, name)}" for name in NUMBERS]
+    def to_text(self, width: int | None = None) -> str:
+        """The numbers, a line each: as the other reports have it, though no `width` is too narrow for them."""
+        longest = max(map(len, NUMBERS))
+        lines = [f"{name.replace('_', ' '):{longest}}  {getattr(self, name)}" for name in NUMBERS]
         return "\n".join([*lines, f"{self.texts:,} texts; in brackets the 95% intervals by text"])
+
+    def __str__(self) -> str:
+        return self.to_text()
 
 
 def score_numbers(

@@ -12,6 +12,7 @@ from companion.errors import EvaluationError
 from companion.evaluation.counts import Counts, EntityCounts
 from companion.evaluation.intervals import Interval
 from companion.evaluation.taxonomy import KINDS, ErrorExample, Examples, Outcome, visible
+from companion.evaluation.text_table import TextTable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,12 +155,15 @@ class EntityReport:
             },
         }
 
+    def to_text(self, width: int | None = None) -> str:
+        """The scores as a table, within `width` columns of the screen if it is given, and the notes."""
+        heading, *rows = self._rows()
+        rows.insert(len(self.per_type), None)
+        table = TextTable(heading=heading, rows=rows, left=1, least=10)
+        return "\n".join([table.text(width), "", *self._notes()])
+
     def __str__(self) -> str:
-        rows = self._rows()
-        width = max(len(row[0]) for row in rows)
-        lines = [(row[0].ljust(width) + "".join(cell.rjust(12) for cell in row[1:])).rstrip() for row in rows]
-        rule = "-" * len(lines[0])
-        return "\n".join([*lines[:1], rule, *lines[1:-2], rule, *lines[-2:], "", *self._notes()])
+        return self.to_text()
 
     def __repr__(self) -> str:
         return str(self)

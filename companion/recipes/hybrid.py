@@ -88,11 +88,15 @@ class Hybrid:
     unknown: float
     """The share of the text's word pieces that the tokenizer does not know."""
 
-    def __str__(self) -> str:
+    def to_text(self, width: int | None = None) -> str:
+        """The stages and the comparison, whose table is within `width` columns of the screen if it is given."""
         lines = [*map(str, self.stages), str(self.plain)]
         if self.unknown:
             lines.append(f"{self.unknown:.1%} of the text's word pieces are unknown to the tokenizer")
-        return "\n".join([*lines, "", str(self.comparison)])
+        return "\n".join([*lines, "", self.comparison.to_text(width)])
+
+    def __str__(self) -> str:
+        return self.to_text()
 
 
 class PartEvaluator:

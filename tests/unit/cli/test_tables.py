@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from companion.cli import output
-from companion.cli.evaluate import shown
 from companion.evaluation.classification import score_labels
 from companion.evaluation.comparison import compare
-from companion.evaluation.entities import score_entities
 from companion.evaluation.regression import score_numbers
 from companion.evaluation.text_table import extent
 from companion.recipes.tuning_outcome import Trial, Tuned
@@ -61,7 +59,7 @@ def search(width: int | None, *more: str) -> str:
 
 
 def report(width: int | None) -> str:
-    return shown(score_labels(GOLD, GUESSED, bootstrap=50), width)
+    return score_labels(GOLD, GUESSED, bootstrap=50).to_text(width)
 
 
 def entities(width: int | None) -> str:
@@ -136,14 +134,3 @@ def test_a_report_keeps_its_numbers_beside_a_folded_name_and_the_rule_above_its_
     assert lines[3].startswith("  ")
     assert not any(character.isdigit() for character in lines[3])
     assert [line.split()[0] for line in lines[-3:]] == ["macro", "micro", "weighted"]
-
-
-def test_reports_are_shown_as_they_print_themselves_where_there_is_room():
-    sentences = [["B-PER", "I-PER", "O", "B-LOC"], ["O", "B-ORG", "O"]]
-    reports = [
-        score_entities(sentences, [["B-PER", "O", "O", "B-LOC"], ["O", "O", "O"]], bootstrap=50),
-        score_entities([["O"]], [["O"]], bootstrap=50),
-        score_labels(["a", "b", "b"], ["a", "a", "b"], bootstrap=50),
-        score_numbers([1.0, 2.0, 4.0], [1.0, 2.5, 3.0], bootstrap=50),
-    ]
-    assert [shown(one, None) for one in reports] == [str(one) for one in reports]
