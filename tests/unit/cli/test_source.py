@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from companion.cli.source import Source
+from companion.cli.train import measured_on
 from companion.corpora.records import Corpus
-from companion.corpora.texts import TextCorpus
+from companion.corpora.texts import Text, TextCorpus
 from companion.errors import CompanionError
 
 TEXTS = "review;stars;id\ngreat, really;5;a\nawful;1;b\n"
@@ -153,3 +154,9 @@ def test_pairs_of_texts_are_named_as_such(tmp_path: Path, names: tuple[str, str]
     assert "[SEP]" in error.value.remedy
     one = Source(train=tmp_path / "nli.csv", columns=f"text={names[0]}").load_one()
     assert [row.text for row in one] == ["a"]
+
+
+@pytest.mark.parametrize(("parts", "told"), [((), " --data FILE"), (("dev",), " --split dev"), (("dev", "test"), "")])
+def test_the_command_that_measures_works_without_a_test_split(parts: tuple[str, ...], told: str) -> None:
+    rows = [Text(text="a", label="b")]
+    assert measured_on(TextCorpus(name="own", train=rows, **{part: rows for part in parts})) == told
