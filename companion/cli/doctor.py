@@ -129,13 +129,24 @@ def _is_share(score: str) -> bool:
 
 
 def _inner(folder: Path) -> Path:
-    """The model in a run folder, as every other command takes it; any other folder itself."""
+    """The model of the run that a folder is or lies in, as every other command takes it; any other folder itself.
+
+    Raises: ConfigError for checkpoints without a model: "nothing found" there would pass for a clean bill.
+    """
     from companion.recipes.story import MODEL_FOLDER
 
-    if (folder / "config.json").is_file() or not (folder / MODEL_FOLDER / "config.json").is_file():
+    if (folder / "config.json").is_file():
         return folder
-    say(f"{folder} is a run; its model is looked at: {folder / MODEL_FOLDER}")
-    return folder / MODEL_FOLDER
+    run = next((place for place in (folder, *folder.parents[:2]) if any(place.glob("checkpoints/step-*"))), folder)
+    if (run / MODEL_FOLDER / "config.json").is_file():
+        say(f"{run} is a run; its model is looked at: {run / MODEL_FOLDER}")
+        return run / MODEL_FOLDER
+    if any(run.glob("checkpoints/step-*")):
+        raise ConfigError(
+            f"{run} is a run that has checkpoints and no model yet",
+            remedy=f"finish it with the same command: its model is then in {run / MODEL_FOLDER}",
+        )
+    return folder
 
 
 def _opened(folder: Path, rows: dict[str, Any]) -> tuple[dict[str, Any], str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -76,6 +77,20 @@ def test_a_run_folder_is_taken_as_its_model(place: Path, tmp_path: Path, capsys:
     told = capsys.readouterr()
     assert told.out == direct.out
     assert told.err.removesuffix(direct.err).startswith(f"{tmp_path / 'run'} is a run; its model is looked at: ")
+
+
+@pytest.mark.parametrize("asked", [".", "checkpoints", "checkpoints/step-00000002"])
+def test_checkpoints_of_a_run_lead_to_its_model_or_are_refused(
+    asked: str, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    checkpoint = tmp_path / "run" / "checkpoints" / "step-00000002"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "model.safetensors").write_bytes(b"")
+    assert run(tmp_path / "run" / asked) == 1
+    assert "has checkpoints and no model yet" in capsys.readouterr().err
+    shutil.copytree(place / "good", tmp_path / "run" / "model")
+    assert run(tmp_path / "run" / asked) == run(place / "good")
+    assert "is a run; its model is looked at" in capsys.readouterr().err
 
 
 def test_a_model_that_is_not_for_the_rows_is_said(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -263,7 +263,9 @@ def test_it_is_exported_and_opened_by_companion_and_by_transformers(task: Causal
     assert not list(folder.glob("*.bin"))
     opened = companion.load(folder)
     asked = [pair.prompt for pair in PAIRS]
-    assert opened.predict_many(asked) == task.answer(run.model, asked)
+    # A batch of another size rounds otherwise on some processors.
+    for answer, own in zip(opened.predict_many(asked), task.answer(run.model, asked), strict=True):
+        assert (answer.text, answer.confidence) == (own.text, pytest.approx(own.confidence, abs=1e-6))
     assert opened.predict(asked[0]).text == "Two days."
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     assert torch.equal(model.lm_head.weight, run.model.lm_head.weight)
