@@ -161,7 +161,8 @@ def words_in(path: Path) -> dict[str, str]:
 # One interactive figure, and within it the places of its words.
 EXPLORE = re.compile(r'<[^<>]*data-ftc-explore="(\w+)".*?ftcExplore\("\1"\)', re.DOTALL)
 OUTSIDE = re.compile(r"<(style|script)\b.*?(?:</\1>|\Z)|>([^<>]*\w[^<>]*)<", re.DOTALL)
-SCRIPTED = re.compile(r'(=== null \? |text \|\| )"([^"]+)"')
+# As the compacted script has them.
+SCRIPTED = re.compile(r"(===null\?|text\|\|)'([^']+)'")
 SPOKEN = re.compile(r'(aria-label|data-hint|data-ftc-numbers)="([^"]*)"')
 
 
@@ -187,7 +188,8 @@ def interactive(page: str, say: Callable[[str], str]) -> str:
         return SCRIPTED.sub(scripted, found[0]) if found[1] else f">{escape(say(unescape(found[2])))}<"
 
     def scripted(found: re.Match[str]) -> str:
-        return found[1] + json.dumps(say(found[2]), ensure_ascii=False)
+        quoted = json.dumps(say(found[2]), ensure_ascii=False)
+        return found[1] + (quoted if "'" in quoted or "\\" in quoted else f"'{quoted[1:-1]}'")
 
     def figure(found: re.Match[str]) -> str:
         return SPOKEN.sub(attribute, OUTSIDE.sub(text, found[0]))

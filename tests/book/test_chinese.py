@@ -210,9 +210,11 @@ def test_the_words_of_an_interactive_figure_are_exchanged_and_nothing_else():
 
 
 def test_the_script_of_a_figure_says_nothing_that_is_not_exchanged():
-    script = (ROOT / "companion" / "teaching" / "explore.js").read_text(encoding="utf-8")
+    from companion.teaching.compact import compacted
+
+    script = compacted("explore.js")
     # A word of the language has a blank beside it, a word of the machine has none, but for the directive and dashes.
-    said = re.findall(r'"([a-z]+ [a-z ]+)"', script)
+    said = re.findall(r"'([a-z]+ [a-z ]+)'", script)
     assert said.pop(0) == "use strict"
     assert sorted(said) == sorted(word for _, word in figure_words.SCRIPTED.findall(script)) != []
 
