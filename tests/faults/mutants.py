@@ -39,7 +39,7 @@ def _write_files(folder, tensors, documents):
         _write_data(Path(place), tensors, documents)
         for path in sorted(Path(place).iterdir(), key=lambda path: path.name != MANIFEST):
             (folder / path.name).write_bytes(path.read_bytes())
-            _sync(folder / path.name)
+            sync(folder / path.name)
 
 
 def _write_data("""

@@ -347,14 +347,14 @@ def test_nothing_is_deleted_before_the_new_one_has_been_read_back(tmp_path, monk
     store = Checkpoints(tmp_path / "checkpoints")
     tensors = {"model.safetensors": {"weight": torch.arange(3.0)}}
     store.save(1, tensors, {}, keep=set())
-    sync = module._sync
+    sync = module.sync
 
     def lose_a_bit(path: Path) -> None:
         sync(path)
         if path == store.folder:
             flip(store.path(2) / "model.safetensors", 0.9)
 
-    monkeypatch.setattr(module, "_sync", lose_a_bit)
+    monkeypatch.setattr(module, "sync", lose_a_bit)
     with pytest.raises(CheckpointError, match="is damaged"):
         store.save(2, tensors, {}, keep=set())
     assert store.newest()[0] == store.path(1)

@@ -55,7 +55,7 @@ PHASES = {
     "evaluation": Phase(owner="", name="hook", when=lambda model: not model.training),
     "save": Phase(owner="companion.training.checkpoint", name="_write_files", leads=True),
     "deletion": Phase(
-        owner="companion.training.checkpoint", name="_remove", leads=True, when=lambda path: path.exists()
+        owner="companion.training.checkpoint", name="remove", leads=True, when=lambda path: path.exists()
     ),
     "after the step": Phase(owner="companion.training.state:State", name="advance"),
 }

@@ -233,6 +233,21 @@ def test_standard_input_is_read_as_utf_8_or_refused_with_its_line(trained, capsy
     assert "standard input: is not UTF-8 (line 2, byte 2 of it)" in capsys.readouterr().err
 
 
+def test_files_of_another_encoding_are_read_where_it_is_named(files, trained, tmp_path, capsys) -> None:
+    (tmp_path / "excel.conll").write_text(conll(SENTENCES), encoding="cp1252")
+    given = {**files, "excel.conll": tmp_path / "excel.conll"}
+    assert train(given, tmp_path / "refused", name="excel.conll") == 1
+    assert "--encoding cp1252" in capsys.readouterr().err
+    assert train(given, tmp_path / "run", "--encoding", "cp1252", name="excel.conll") == 0
+    assert weights(tmp_path / "run") == weights(trained)
+    capsys.readouterr()
+    scores = []
+    for file, *named in ((files["my.conll"],), (given["excel.conll"], "--encoding", "cp1252")):
+        assert main(["evaluate", str(trained), "--data", str(file), *named, "--json"]) == 0
+        scores.append(json.loads(capsys.readouterr().out))
+    assert scores[0] == scores[1]
+
+
 def test_texts_and_a_file_are_not_both_taken(trained, tmp_path, capsys) -> None:
     assert main(["predict", str(trained), "Oslo", "--file", str(tmp_path / "texts.txt")]) == 1
     told = capsys.readouterr()
