@@ -30,8 +30,9 @@ _PERCENT = re.compile(r"<(?P<kept>pre|code|script|style)\b.*?</(?P=kept)>|<[^>]+
 LONG_CELL = 20
 """Characters from which on a cell may be wrapped; an interval, `0.837 [0.822, 0.852]`, may not."""
 _PART = re.compile(r"<[^>]+>|\n|[^<\n]+")
+_INDENT = re.compile(r"^(?P<opened>(?:<[^>]+>)*)(?P<blank> +)")
 # The indentation and the first word: a break between them would leave an empty line above a long name.
-_BEGINNING = re.compile(r"^ +<(?P<tag>\w+)[^>]*>[^<\s]{1,24}</(?P=tag)>")
+_BEGINNING = re.compile(r"^<span class=\"code-indent\"> +</span><(?P<tag>\w+)[^>]*>[^<\s]{1,24}</(?P=tag)>")
 
 
 def fitted(html: str) -> str:
@@ -69,6 +70,8 @@ def _line(html: str, printed: bool) -> str:
         return f'<span class="code-row">{html}</span>'
     indent = len(text) - len(text.lstrip(" "))
     style = f' style="--indent:{indent}"' if indent and text.strip() else ""
+    if style:  # an element of its own, so that a narrow page can show less of what aligns a line far to the right
+        html = _INDENT.sub(r'\g<opened><span class="code-indent">\g<blank></span>', html)
     html = _BEGINNING.sub(lambda found: f'<span class="code-beginning">{found[0]}</span>', html)
     return f'<span class="code-line"{style}>{html}</span>'
 
