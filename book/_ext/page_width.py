@@ -24,7 +24,7 @@ _OUTPUT = re.compile(
 )
 _TABLE = re.compile(r'<div class="ftc ftc-table".*?</table>', re.DOTALL)
 _CELL = re.compile(r"<td>(?=([^<]*)</td>)")
-_COLUMNS = re.compile(r"\S(?: {2,}|\t)\S|[│─┼]")
+_COLUMNS = re.compile(r"\S(?: {2,}|\t)\S|[│─┼]|^\s*[-=]{9,}\s*$")
 # A percent sign in the text; what is code, or within a tag, is passed over.
 _PERCENT = re.compile(r"<(?P<kept>pre|code|script|style)\b.*?</(?P=kept)>|<[^>]+>|(?<=\d) %", re.DOTALL)
 LONG_CELL = 20

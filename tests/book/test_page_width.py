@@ -66,11 +66,10 @@ def test_the_first_word_stays_with_its_indentation_unless_it_is_a_text():
 
 
 def test_a_printed_line_wraps_unless_it_is_a_row_of_columns():
-    inner = (
-        '<div class="highlight"><pre><span></span>a  b\n1  2\nA sentence of one line.\n  - a point\n</pre></div></div>'
-    )
+    printed = "a  b\n---------\n1  2\nA sentence of one line.\n  - a point\n"
+    inner = f'<div class="highlight"><pre><span></span>{printed}</pre></div></div>'
     output = fitted(f'<div class="output text_plain highlight-myst-ansi notranslate">{inner}')
-    assert re.findall(r'class="(code-(?:line|row))"', output) == ["code-row", "code-row", "code-line", "code-line"]
+    assert re.findall(r'class="(code-(?:line|row))"', output) == ["code-row"] * 3 + ["code-line"] * 2
     assert text(output) == text(inner)
 
 

@@ -13,7 +13,7 @@ from companion.experiments.catalog import NAMES, find
 from companion.experiments.records import only
 
 # Measured by the tests themselves: make torture, make bench.
-NO_EXPERIMENTS = {"torture", "training-speed", "prediction-speed", "service", "serving"}
+NO_EXPERIMENTS = {"torture", "training-speed", "prediction-speed", "prediction-scale", "service", "serving"}
 CELLS = [{"arm": arm, "seed": seed} for arm in ("left", "right") for seed in (1, 0)]
 
 
