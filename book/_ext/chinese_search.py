@@ -40,12 +40,16 @@ class SearchByCharacters(SearchChinese):
     def split(self, input: str) -> list[str]:
         runs = RUN.findall(input)
         latin = [run for run in runs if not is_chinese(run)]
-        self.latin_terms.extend(latin)
         chinese = [run for run in runs if is_chinese(run)]
         return [term for run in chinese for term in (*pairs(run), *run)] + latin
 
     def word_filter(self, stemmed_word: str) -> bool:
         return len(stemmed_word) > 1 or (stemmed_word != "" and is_chinese(stemmed_word))
+
+    def stem(self, word: str) -> str:
+        """As Sphinx does, without looking each word up in its list of all Latin words: that took minutes of a build."""
+        stemmed = self.stemmer.stemWord(word.lower())
+        return word.lower() if len(word) >= 3 > len(stemmed) else stemmed
 
 
 def setup(app):
