@@ -1,8 +1,9 @@
 """The arms that the experiments on hybrid fine-tuning compare, all with the same rows, first weights and seed.
 
 "joint" minimises supervised + λ · masked-LM, λ = 0 being plain fine-tuning. "longer" is plain fine-tuning for as many
-word pieces as a joint arm reads. "frozen" trains the head alone. "sequence" reads the text first, for as many updates
-as "joint" reads it, and is then fine-tuned. The number of supervised steps is the same in all but "longer".
+word pieces as a joint arm reads. "frozen" trains the head alone, also at several times everybody's learning rate, since
+a head alone wants a larger one. "sequence" reads the text first, for as many updates as "joint" reads it, and is then
+fine-tuned. The number of supervised steps is the same in all but "longer".
 
 Taught in: book/hybrid/hybrid-fine-tuning
 """
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
     from companion.encoding.source import RowBatches
 
-OTHERS = ("longer", "frozen", "sequence")
+HEAD_ALONE = {"frozen": 1, "frozen-3": 3, "frozen-10": 10, "frozen-30": 30}
+"""The arms that train the head alone, each with how many times everybody's learning rate it takes."""
+OTHERS = ("longer", *HEAD_ALONE, "sequence")
 
 
 def fit_arm(
@@ -63,7 +66,8 @@ def fit_arm(
         take_body(tagger, speaker)
     if arm == "longer":
         steps = updates_for(labelled, pieces_read(both, steps, seed), seed)
-    method = HeadOnly() if arm == "frozen" else Full()
+    method = HeadOnly() if arm in HEAD_ALONE else Full()
+    rate *= HEAD_ALONE.get(arm, 1)
     fit(adapt(tagger, method), labelled, objective, steps=steps, rate=rate, seed=seed)
     take_body(speaker, tagger)
     return read + pieces_read(labelled, steps, seed)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 
 from companion.corpora.microlanguage import MicroLanguage
 from companion.experiments import lambda_front
-from companion.experiments.lambda_front import judged, late_names, measure, pretrained
+from companion.experiments.hybrid_arms import HEAD_ALONE, fit_arm
+from companion.experiments.lambda_front import bare, judged, late_names, measure, pretrained
+from companion.tasks.masked_lm import MaskedLMTask
+from companion.tasks.tokens import TokenTask
 
 WORLD = MicroLanguage(seed=0)
 
@@ -31,16 +36,36 @@ def test_the_fast_profile_measures_plain_and_joint_in_both_worlds(tmp_path):
     assert plain["loss"] != joint["loss"]
 
 
-@pytest.mark.parametrize("arm", ["longer", "frozen", "sequence"])
+@pytest.mark.parametrize("arm", ["longer", "frozen-30", "sequence"])
 def test_the_other_arms_are_what_they_say(arm):
     found = measure(world="read", arm=arm, weight=0.0, seed=0, full=False)
     plain = measure(world="read", arm="joint", weight=0.0, seed=0, full=False)
-    if arm == "frozen":
+    if arm in HEAD_ALONE:
         assert found["loss"] == found["loss_before"]
         assert found["word_pieces"] == plain["word_pieces"]
     else:
         joint = measure(world="read", arm="joint", weight=1.0, seed=0, full=False)
         assert abs(found["word_pieces"] - joint["word_pieces"]) < 300
+
+
+def test_each_head_alone_moves_by_its_own_rate():
+    encoder, language = bare(0), MicroLanguage(seed=0)
+    corpus = language.corpus(train=8, dev=1, test=1)
+    tagging, masking = TokenTask(corpus.labels, encoder), MaskedLMTask(encoder)
+    sources = tagging.batches(corpus.train, batch_size=8), masking.batches(language.text(8), batch_size=8)
+    first, moved = tagging.model(seed=0), {}
+    for arm in HEAD_ALONE:
+        tagger = copy.deepcopy(first)
+        models = tagger, masking.model(seed=0)
+        fit_arm(arm, 0.0, models=models, sources=sources, objective=tagging.objective, steps=1, rate=1e-4, seed=0)
+        moved[arm] = {
+            name: float((new - old).detach().abs().max())
+            for (name, new), old in zip(tagger.named_parameters(), first.parameters(), strict=True)
+        }
+    for arm, times in HEAD_ALONE.items():
+        assert [name for name, size in moved[arm].items() if size] == ["classifier.weight", "classifier.bias"]
+        # The first step of Adam is the learning rate, whatever the gradient's size.
+        assert moved[arm]["classifier.bias"] == pytest.approx(times * moved["frozen"]["classifier.bias"], rel=1e-2)
 
 
 def test_measuring_leaves_the_shared_pretrained_model_as_it_was():
