@@ -4,7 +4,8 @@ A line of code may have 120 characters; a column of text has room for 75 to 95, 
 block becomes an element of its own that knows its indentation, so that what is wrapped stands two characters deeper
 than the line it belongs to. Text that is selected or copied has the lines of the file. A printed line is wrapped too,
 unless it is a row of columns, which must stay under each other. In a table a cell of many words may have several lines.
-And a number keeps its percent sign beside it.
+A long name within a sentence breaks behind a point, a bracket or an underscore rather than inside a word. And a number
+keeps its percent sign beside it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ _CELL = re.compile(r"<td>(?=([^<]*)</td>)")
 _COLUMNS = re.compile(r"\S(?: {2,}|\t)\S|[│─┼]|^\s*[-=]{9,}\s*$")
 # A percent sign in the text; what is code, or within a tag, is passed over.
 _PERCENT = re.compile(r"<(?P<kept>pre|code|script|style)\b.*?</(?P=kept)>|<[^>]+>|(?<=\d) %", re.DOTALL)
+# A name in code: an inline literal's word, or a part of a signature.
+_LITERAL = re.compile(r'(?<=<span class="pre">)[^<\s]{12,}(?=</span>)')
+_JOINT = re.compile(r"(?<=\w)[._/,=(:]+(?=[\w&])")
 LONG_CELL = 20
 """Characters from which on a cell may be wrapped; an interval, `0.837 [0.822, 0.852]`, may not."""
 _PART = re.compile(r"<[^>]+>|\n|[^<\n]+")
@@ -40,6 +44,7 @@ def fitted(html: str) -> str:
     html = _CODE.sub(lambda found: found["open"] + lines_of(found["lines"]) + found["close"], html)
     html = _OUTPUT.sub(lambda found: found["open"] + lines_of(found["lines"], printed=True) + found["close"], html)
     html = _TABLE.sub(lambda found: _CELL.sub(_cell, found[0]), html)
+    html = _LITERAL.sub(lambda found: _JOINT.sub(r"\g<0><wbr>", found[0]), html)
     return _PERCENT.sub(lambda found: "\N{NO-BREAK SPACE}%" if found[0] == " %" else found[0], html)
 
 

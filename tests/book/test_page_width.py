@@ -52,6 +52,21 @@ def test_each_line_knows_its_indentation_and_the_text_stays():
     assert lines == ["", "", "4", "4", "8"]
 
 
+@pytest.mark.parametrize(
+    ("name", "pieces"),
+    [
+        ("Corpus.from_conll(file,", ["Corpus.", "from_", "conll(", "file,"]),
+        ("encoding=&quot;cp1252&quot;", ["encoding=", "&quot;cp1252&quot;"]),
+        ("companion/encoding/page_width.py", ["companion/", "encoding/", "page_", "width.", "py"]),
+        ("a.b", ["a.b"]),
+        ("unbreakable&lt;name&gt;", ["unbreakable&lt;name&gt;"]),
+    ],
+)
+def test_a_long_name_may_break_where_a_reader_would_break_it(name, pieces):
+    html = fitted(f'<td><code class="literal"><span class="pre">{name}</span></code></td>')
+    assert html == f'<td><code class="literal"><span class="pre">{"<wbr>".join(pieces)}</span></code></td>'
+
+
 def test_an_element_that_spans_lines_is_opened_again_on_each():
     first, second = '<span class="s">a</span>\n', '<span class="s">b</span>\n'
     both = f'<span class="code-line">{first}</span><span class="code-line">{second}</span>'
