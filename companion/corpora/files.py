@@ -65,7 +65,7 @@ def from_conll(
             **options,
         )
 
-    return _corpus(read, train, dev, test, name, split, shares, max_overlap, options, licence, citation)
+    return assemble(read, train, dev, test, name, split, shares, max_overlap, options, licence, citation)
 
 
 def from_csv(
@@ -109,7 +109,7 @@ def from_csv(
             **options,
         )
 
-    return _corpus(read, train, dev, test, name, split, shares, max_overlap, options, licence, citation)
+    return assemble(read, train, dev, test, name, split, shares, max_overlap, options, licence, citation)
 
 
 def from_jsonl(
@@ -153,7 +153,7 @@ def from_jsonl(
             **options,
         )
 
-    return _corpus(read, train, dev, test, name, split, shares, max_overlap, options, licence, citation)
+    return assemble(read, train, dev, test, name, split, shares, max_overlap, options, licence, citation)
 
 
 def from_spans(
@@ -193,7 +193,7 @@ def from_spans(
             **options,
         )
 
-    return _corpus(read, train, dev, test, name, split, shares, max_overlap, options, licence, citation)
+    return assemble(read, train, dev, test, name, split, shares, max_overlap, options, licence, citation)
 
 
 def build(
@@ -237,7 +237,7 @@ def _frozen(part: Sequence[Sentence]) -> Sequence[Sentence]:
     return tuple(part) if isinstance(part, list) else part
 
 
-def _corpus(
+def assemble(
     read: Callable[[Any, Tally], list[Sentence]],
     train: Any,
     dev: Any,
@@ -250,6 +250,7 @@ def _corpus(
     licence: str,
     citation: str,
 ) -> Corpus:
+    """The corpus of what `read` makes of each split that is not None; a lone one is split by rule."""
     tally = Tally()
     given = {part: source for part, source in zip(SPLITS, (train, dev, test), strict=True) if source is not None}
     parts: dict[str, Sequence[Sentence]] = {part: read(source, tally) for part, source in given.items()}

@@ -96,7 +96,7 @@ def opened(dataset: Any, columns: Sequence[str], name: str, options: str) -> Dat
     if not hasattr(dataset, "with_format"):
         raise DataError(
             f"{name}: a {type(dataset).__name__} is no Dataset of the library datasets",
-            remedy="Rows in memory are read by TextCorpus.from_rows and Corpus.from_spans.",
+            remedy="Rows in memory are read by TextCorpus.from_rows, Corpus.from_rows and Corpus.from_spans.",
         )
     if not hasattr(dataset, "__len__"):
         raise DataError(f"{name}: a stream has no length", remedy="Load the data set without streaming=True.")

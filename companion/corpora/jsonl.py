@@ -19,7 +19,9 @@ from companion.corpora.tally import Tally
 from companion.corpora.text import path_of, read_text, split_lines
 from companion.errors import ConfigError, DataError
 
-Keys = tuple[str | None, str | None, str, str]
+Keys = tuple[str | None, str | None, str | None, str | None]
+NAMES = ("words", "tags", "text", "spans")
+TEXT_WANTED = "Write non-empty text, and in the place of numbers the names of the tags that they stand for."
 
 
 def read_jsonl(
@@ -55,7 +57,7 @@ def read_jsonl(
 def read_records(
     records: Iterable[tuple[int, object]],
     *,
-    keys: Keys = ("words", "tags", "text", "spans"),
+    keys: Keys = NAMES,
     faults: Literal["error", "repair"] = "error",
     tally: Tally,
     path: str,
@@ -64,6 +66,8 @@ def read_records(
     **options: Unpack[TagOptions],
 ) -> list[Sentence]:
     """The sentences of numbered records; `keys` names words, tags, text and spans as in `read_jsonl`.
+
+    None, for words and tags or for text and spans, stands for a form that no record has.
 
     Raises:
         DataError: a record cannot be read; its number is the line.
@@ -77,7 +81,7 @@ def read_records(
     from_spans: list[LabelledRow] = []
     for number, exported in records:
         try:
-            record = unfolded(exported, tally, text=keys[2])
+            record = exported if keys[2] is None else unfolded(exported, tally, text=keys[2])
             if record is None:
                 continue
             row, has_spans = _row(record, number, keys, faults, tally, f"{name}{unit}{number}")
@@ -147,13 +151,10 @@ def _row(
     place: str,
 ) -> tuple[LabelledRow, bool]:
     words_key, tags_key, text_key, named_spans = keys
-    wanted = f"{text_key!r} and {named_spans!r}"
-    if words_key is not None:
-        wanted = f"{words_key!r} and {tags_key!r}, or {wanted}"
     if not isinstance(record, Mapping):
         raise DataError(f"a {type(record).__name__} where an object is needed", remedy="Write {...} on every line.")
     has_spans = not (words_key in record and tags_key in record)
-    kept_spans = spans_key(record, named_spans)
+    kept_spans = None if named_spans is None else spans_key(record, named_spans)
     if not has_spans:
         words = _texts(record[words_key], words_key)
         labels = _texts(record[tags_key], tags_key)
@@ -171,9 +172,11 @@ def _row(
         words, labels = reading.words, reading.tags
         used = {kept_spans}
     else:
+        forms = [f"{key!r} and {other!r}" for key, other in (keys[:2], keys[2:]) if key is not None]
+        options = [f"{name}=" for name, key in zip(NAMES, keys, strict=True) if key is not None]
         raise DataError(
-            f"the keys are {', '.join(map(repr, record)) or 'missing'}; needed are {wanted}",
-            remedy="Rename the keys, or name them with words=, tags=, text= and spans=.",
+            f"the keys are {', '.join(map(repr, record)) or 'missing'}; needed are {', or '.join(forms)}",
+            remedy=f"Rename the keys, or name them with {', '.join(options[:-1])} and {options[-1]}.",
         )
     if not words:
         raise DataError("the sentence has no words", remedy="Remove the line.")
@@ -185,13 +188,15 @@ def _row(
 
 def _list(value: object, key: str) -> list[Any] | tuple[Any, ...]:
     if not isinstance(value, list | tuple):
-        raise DataError(f"{key!r} is a {type(value).__name__}, not a list")
+        raise DataError(
+            f"{key!r} is a {type(value).__name__}, not a list", remedy="Write a list: one entry for each word, or span."
+        )
     return value
 
 
 def _whole(value: object, what: str) -> str:
     if not isinstance(value, str) or not value:
-        raise DataError(f"{what!r} holds {reprlib.repr(value)}, which is not text", remedy="Write non-empty text.")
+        raise DataError(f"{what!r} holds {reprlib.repr(value)}, which is not text", remedy=TEXT_WANTED)
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise DataError(f"{what!r} holds half a character (a lone surrogate)", remedy="Write the whole character.")
     return value

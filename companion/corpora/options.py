@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar, cast
 
@@ -75,6 +75,16 @@ class LineOptions(FileOptions, total=False):
     text: str
     spans: str
     faults: Literal["error", "repair"]
+
+
+class RowOptions(SplitOptions, total=False):
+    """Those of `Corpus.from_rows`."""
+
+    dev: Iterable[Any] | None
+    test: Iterable[Any] | None
+    max_overlap: float | None
+    words: str
+    tags: str
 
 
 class SpanOptions(SplitOptions, total=False):

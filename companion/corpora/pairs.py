@@ -5,14 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from companion.corpora.jsonl import records_of
 from companion.corpora.records import SPLITS, check_splits
+from companion.corpora.rows import rows_in_memory
 from companion.corpora.split import positions_by_rule
 from companion.corpora.tally import Tally
 from companion.corpora.text import path_of, read_text
 from companion.corpora.texts import Text
-from companion.errors import DataError
+from companion.errors import ConfigError, DataError
+
+NAMES = ("prompt", "answer")
+ALPACA = ("instruction", "output")
+"""What the rows of Alpaca call prompt and answer; the prompt goes on with their `input`."""
+KEYS = (
+    'write {"prompt": "…", "answer": "…"} in every row, or name your keys: prompt=, answer= '
+    "(--columns prompt=…,answer=…); in memory, (prompt, answer) tuples and a DataFrame will do"
+)
+TURNS = (
+    "write one pair for each answer: the prompt is what stands before it. A system message that is always the same is "
+    "said once, with CausalLMTask(…, system=…)"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +76,11 @@ class PairCorpus:
     """Decisions of the reader in words."""
 
     def __post_init__(self) -> None:
-        check_splits(self, Pair, "Make the rows with [companion.Pair(prompt=…, answer=…), …].")
+        check_splits(
+            self,
+            Pair,
+            "Make the rows with [companion.Pair(prompt=…, answer=…), …], or the corpus with PairCorpus.from_rows.",
+        )
 
     @property
     def splits(self) -> dict[str, Sequence[Pair]]:
@@ -98,60 +116,126 @@ class PairCorpus:
     ) -> PairCorpus:
         """Read JSONL files, a pair a line; a lone file is split by rule, by a hash of each prompt, or kept whole.
 
-        Further keys with text become facts of the pair.
+        Further keys with text become facts of the pair. Rows of Alpaca are read as they are: their instruction and
+        their `input`, where there is one, are the prompt, with a blank line between them, and the notes count them.
 
         Raises:
             DataError: with file and line, for bad JSON, a missing key, or an empty prompt or answer.
+
+        Follows: Taori et al. (2023), Alpaca, for the order of instruction and input.
         """
-        paths = {"train": path_of(train), "dev": dev, "test": test}
-        parts = {name: read_pairs(path, prompt, answer, encoding) for name, path in paths.items() if path is not None}
-        notes: tuple[str, ...] = ()
-        if len(parts) == 1 and split:
-            whole = parts["train"]
-            try:
-                positions, notes = positions_by_rule(("prompt", pair.prompt) for pair in whole)
-            except DataError as error:
-                raise DataError(error.problem, remedy=error.remedy, file=train) from None
-            parts = {name: [whole[place] for place in places] for name, places in positions.items()}
-        return cls(name=Path(train).stem, **parts, notes=notes)
+        paths, tally = {"train": path_of(train), "dev": dev, "test": test}, Tally()
+        parts = {
+            name: read_pairs(path, prompt, answer, encoding, tally) for name, path in paths.items() if path is not None
+        }
+        return _corpus(parts, tally, name=Path(train).stem, place=str(train), split=split)
+
+    @classmethod
+    def from_rows(
+        cls,
+        train: Iterable[Any],
+        *,
+        dev: Iterable[Any] | None = None,
+        test: Iterable[Any] | None = None,
+        prompt: str = "prompt",
+        answer: str = "answer",
+        name: str = "rows",
+        split: bool = True,
+    ) -> PairCorpus:
+        """Read rows in memory: `(prompt, answer)` tuples, dictionaries, or a `DataFrame`; otherwise as `from_jsonl`.
+
+        Raises:
+            DataError: a row has no prompt or no answer; split and row (from 1) are named: `rows/train:3`.
+        """
+        given, tally = {"train": train, "dev": dev, "test": test}, Tally()
+        read = rows_in_memory((prompt, answer), KEYS, dataset="Give its rows: list(dataset).")
+        places = {part: f"{name}/{part}" for part, rows in given.items() if rows is not None}
+        parts = {
+            part: _pairs(read(given[part], place), prompt, answer, tally, place, f"{place}#")
+            for part, place in places.items()
+        }
+        return _corpus(parts, tally, name=name, place=places["train"], split=split)
 
 
-def read_pairs(path: str | Path, prompt: str = "prompt", answer: str = "answer", encoding: str = "utf-8") -> list[Pair]:
-    """The pairs of a JSONL file, whose two keys may be named.
+def read_pairs(
+    path: str | Path,
+    prompt: str = "prompt",
+    answer: str = "answer",
+    encoding: str = "utf-8",
+    tally: Tally | None = None,
+) -> list[Pair]:
+    """The pairs of a JSONL file, whose two keys may be named; `tally` counts what was joined.
 
     Raises:
         DataError: with file and line, for bad JSON, a missing key, or an empty prompt or answer.
 
     Taught in: book/outlook/from-encoders-to-generation
     """
-    path, pairs = path_of(path), []
-    for line, record in records_of(read_text(path, encoding=encoding), path, Tally()):
-        if not isinstance(record, Mapping) or not {prompt, answer} <= record.keys():
-            there = ", ".join(map(repr, record)) if isinstance(record, Mapping) else f"a {type(record).__name__}"
-            raise DataError(
-                f"needed are {prompt!r} and {answer!r}; there is {there or 'nothing'}",
-                file=path,
-                line=line,
-                remedy='write {"prompt": "…", "answer": "…"} on every line, or name your keys: prompt=, answer= '
-                "(--columns prompt=…,answer=…). A conversation of several turns is cut into such pairs first.",
-            )
-        meta = {name: value for name, value in record.items() if name not in (prompt, answer)}
+    path, tally = path_of(path), tally or Tally()
+    records = records_of(read_text(path, encoding=encoding), path, tally)
+    return _pairs(records, prompt, answer, tally, str(path), f"{path.name}:")
+
+
+def _pairs(
+    records: Iterable[tuple[int, object]], prompt: str, answer: str, tally: Tally, place: str, name: str
+) -> list[Pair]:
+    """The pairs of numbered records; `name` begins the source of each."""
+    if prompt == answer:
+        raise ConfigError(f"prompt and answer are the same key {prompt!r}", remedy="name two")
+    pairs = []
+    for number, record in records:
+        source = f"{name}{number}"
         try:
-            pairs.append(
-                Pair(
-                    prompt=record[prompt],
-                    answer=record[answer],
-                    source=f"{path.name}:{line}",
-                    meta={name: value for name, value in meta.items() if isinstance(value, str)},
-                )
-            )
+            pairs.append(_pair(record, prompt, answer, tally, source))
         except DataError as error:
-            raise DataError(error.problem, remedy=error.remedy, file=path, line=line) from None
+            problem = error.problem.removeprefix(f"{source}: ")
+            raise DataError(problem, remedy=error.remedy, file=place, line=number) from None
     if not pairs:
-        raise DataError(
-            "there is no pair", file=path, remedy="each line is one JSON object with a prompt and an answer"
-        )
+        raise DataError("there is no pair", file=place, remedy=KEYS)
     return pairs
+
+
+def _pair(record: object, prompt: str, answer: str, tally: Tally, source: str) -> Pair:
+    if not isinstance(record, Mapping):
+        raise DataError(f"needed are {prompt!r} and {answer!r}; there is a {type(record).__name__}", remedy=KEYS)
+    if (prompt, answer) == NAMES and not record.keys() & set(NAMES) and record.keys() >= set(ALPACA):
+        prompt, answer = ALPACA
+    is_there = {prompt, answer} <= record.keys()
+    for key in (prompt, answer) if is_there else record:
+        turns = record[key]
+        if isinstance(turns, list) and turns and all(isinstance(turn, Mapping) for turn in turns):
+            who = ", ".join(str(turn.get("role", turn.get("from", "?"))) for turn in turns)
+            raise DataError(
+                f"{key!r} is a conversation ({who}), and a pair is one prompt with one answer", remedy=TURNS
+            )
+    if not is_there:
+        there = ", ".join(map(repr, record)) or "nothing"
+        raise DataError(f"needed are {prompt!r} and {answer!r}; there is {there}", remedy=KEYS)
+    asked, used = record[prompt], {prompt, answer}
+    if prompt == ALPACA[0] and "input" in record and isinstance(asked, str):
+        used.add("input")
+        further = record["input"] or ""
+        if not isinstance(further, str):
+            raise DataError(f"the input is {further!r}", remedy="give text, or leave it empty")
+        if further.strip():
+            asked = f"{asked}\n\n{further}"
+            tally.repair("input of an Alpaca row, put below its instruction and a blank line", source)
+    facts = {key: value for key, value in record.items() if key not in used and isinstance(value, str)}
+    return Pair(prompt=asked, answer=record[answer], source=source, meta=facts)
+
+
+def _corpus(parts: Mapping[str, Sequence[Pair]], tally: Tally, *, name: str, place: str, split: bool) -> PairCorpus:
+    """The corpus of these splits, a lone one divided by rule; what was joined is noted."""
+    notes: tuple[str, ...] = ()
+    if list(parts) == ["train"] and split:
+        whole = parts["train"]
+        try:
+            positions, notes = positions_by_rule(("prompt", pair.prompt) for pair in whole)
+        except DataError as error:
+            raise DataError(error.problem, remedy=error.remedy, file=place) from None
+        parts = {part: [whole[position] for position in chosen] for part, chosen in positions.items()}
+    notes += tuple(f"{kind}: {number:,} (first: {tally.places[kind][0]})" for kind, number in tally.repairs.items())
+    return PairCorpus(name=name, **parts, notes=notes)
 
 
 def helpdesk_pairs() -> PairCorpus:

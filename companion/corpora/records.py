@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -11,6 +11,7 @@ from companion.corpora.options import (
     ColumnOptions,
     DatasetOptions,
     LineOptions,
+    RowOptions,
     SpanOptions,
     TableOptions,
     takes,
@@ -161,7 +162,9 @@ class Corpus:
 
     def __post_init__(self) -> None:
         check_splits(
-            self, Sentence, "Read them with Corpus.from_spans, from_conll, from_csv, from_jsonl or from_datasets."
+            self,
+            Sentence,
+            "Read them with Corpus.from_rows, from_spans, from_conll, from_csv, from_jsonl or from_datasets.",
         )
 
     def __repr__(self) -> str:
@@ -230,6 +233,17 @@ class Corpus:
         from companion.corpora.files import from_jsonl
 
         return from_jsonl(train, **options)
+
+    @classmethod
+    @takes(RowOptions)
+    def from_rows(cls, train: Iterable[Any], **options: Unpack[RowOptions]) -> Corpus:
+        """Read lists of words and tags from memory; see `companion.corpora.rows.from_rows`.
+
+        Taught in: book/walkthroughs/train-a-tagger
+        """
+        from companion.corpora.rows import from_rows
+
+        return from_rows(train, **options)
 
     @classmethod
     @takes(SpanOptions)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from companion.corpora.exports import spans_key, unfolded
 from companion.corpora.hub import name_of, names_of, opened
 from companion.corpora.jsonl import records_of
 from companion.corpora.options import About
+from companion.corpora.rows import Rows
 from companion.corpora.split import positions_by_rule
 from companion.corpora.tables import named_rows
 from companion.corpora.tally import Tally
@@ -25,7 +26,6 @@ from companion.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from datasets import Dataset
 
-Rows = Iterator[tuple[int, Mapping[str, Any]]]
 REMEDY = 'Give (text, label) pairs, {"text": …, "label": …} each, or a DataFrame; files are read by from_csv.'
 
 
@@ -121,30 +121,6 @@ def line_rows(text: str, label: str, encoding: str, tally: Tally) -> Callable[[A
                     remedy=f"Read it with Corpus.from_jsonl (--task tokens, --columns spans={label}).",
                 )
             yield line, record
-
-    return read
-
-
-def rows_in_memory(text: str, label: str) -> Callable[[Any, str], Rows]:
-    """A reader of pairs, dictionaries or a pandas `DataFrame`, numbered from 1.
-
-    Raises:
-        DataError: when it reads something else; split and row are named.
-    """
-
-    def read(rows: Any, place: str) -> Rows:
-        if hasattr(rows, "iloc") and hasattr(rows, "columns"):
-            rows = rows.to_dict("records")
-        if hasattr(rows, "with_format"):
-            raise DataError(f"this is a {type(rows).__name__}", file=place, remedy="Read it with from_datasets.")
-        if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
-            raise DataError(f"a {type(rows).__name__} is no list of rows", file=place, remedy=REMEDY)
-        for number, row in enumerate(rows, start=1):
-            if isinstance(row, list | tuple) and len(row) == 2:
-                row = dict(zip((text, label), row, strict=True))
-            if not isinstance(row, Mapping):
-                raise DataError(f"the row is a {type(row).__name__}", file=place, line=number, remedy=REMEDY)
-            yield number, row
 
     return read
 

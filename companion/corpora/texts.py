@@ -211,11 +211,12 @@ class TextCorpus:
             DataError: a row has no text or no label; split, row (from 1) and column are named: `rows/train:3`.
             ConfigError: one column for both, or an option that there is not.
         """
-        from companion.corpora.text_rows import corpus_of, rows_in_memory
+        from companion.corpora.rows import rows_in_memory
+        from companion.corpora.text_rows import REMEDY, corpus_of
 
         about = {"name": "rows", **about}
         splits = {"train": train, "dev": dev, "test": test}
-        return corpus_of(rows_in_memory(text, label), splits, (text, label), about=about, split=split)
+        return corpus_of(rows_in_memory((text, label), REMEDY), splits, (text, label), about=about, split=split)
 
     @classmethod
     @takes(About)

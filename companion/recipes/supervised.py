@@ -11,6 +11,7 @@ import torch
 
 from companion.adaptation.apply import adapt
 from companion.adaptation.methods import Full
+from companion.corpora.pairs import PairCorpus
 from companion.corpora.records import Corpus
 from companion.corpora.texts import JOINT, TextCorpus
 from companion.errors import ConfigError, DataError
@@ -145,11 +146,17 @@ def fine_tune(
 
         origin = origin or {"corpus": corpus}
         corpus = load_corpus(corpus)
+    if isinstance(corpus, PairCorpus):
+        raise DataError(
+            f"{corpus.name}: prompts with answers have no labels, so they make no tagger and no classifier",
+            remedy="task = CausalLMTask(load_decoder(…)) learns them, with train(task.model(), "
+            "task.batches(corpus.train), task.objective), or companion train --task answers",
+        )
     if not isinstance(corpus, Corpus | TextCorpus):
         raise DataError(
             f"the corpus is a {type(corpus).__name__}",
             remedy="make one: TextCorpus.from_rows, from_csv, from_jsonl or from_datasets for texts with labels; "
-            "Corpus.from_spans, from_conll, from_csv, from_jsonl or from_datasets for tagged words",
+            "Corpus.from_rows, from_spans, from_conll, from_csv, from_jsonl or from_datasets for tagged words",
         )
     task = make_task(corpus, load_encoder(model), task_options)
     if remark := joined_labels(task):

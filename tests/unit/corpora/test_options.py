@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from companion.corpora import files, hub
+from companion.corpora import files, hub, rows
 from companion.corpora.options import TagOptions
 from companion.corpora.records import Corpus
 from companion.corpora.texts import TextCorpus
@@ -14,6 +14,7 @@ READERS = {
     "from_conll": files.from_conll,
     "from_csv": files.from_csv,
     "from_jsonl": files.from_jsonl,
+    "from_rows": rows.from_rows,
     "from_spans": files.from_spans,
     "from_datasets": hub.from_datasets,
 }

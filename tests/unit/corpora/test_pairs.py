@@ -27,8 +27,71 @@ def test_rows_that_are_no_pairs_are_named(row: object) -> None:
     assert PairCorpus(name="own", train=[Pair(**ROW)]).splits
 
 
-def test_the_keys_that_are_there_are_named(write: Writer) -> None:
+def test_a_conversation_of_one_turn_is_named_as_well(write: Writer) -> None:
     path = write(json.dumps({"messages": [{"role": "user", "content": "a"}]}))
-    with pytest.raises(DataError, match="there is 'messages'") as error:
+    with pytest.raises(DataError, match=r"'messages' is a conversation \(user\)") as error:
         PairCorpus.from_jsonl(path)
-    assert "several turns" in error.value.remedy
+    assert "one pair for each answer" in error.value.remedy
+
+
+PAIRS = [{"prompt": f"How many are {number}?", "answer": str(number)} for number in range(40)]
+ALPACA = {"instruction": "Say it in French.", "input": "Good day", "output": "Bonjour"}
+
+
+def test_rows_in_memory_are_read_as_a_file_would_be(write: Writer) -> None:
+    filed = PairCorpus.from_jsonl(write("\n".join(map(json.dumps, PAIRS)), "mine.jsonl"))
+    corpus = PairCorpus.from_rows([tuple(row.values()) for row in PAIRS], name="mine")
+    assert len(corpus.splits) == 3 and corpus.notes == filed.notes and corpus.name == filed.name
+    for split, rows in filed.splits.items():
+        assert [(row.prompt, row.answer) for row in corpus.splits[split]] == [(row.prompt, row.answer) for row in rows]
+    named = [{"q": "Where?", "a": "Here.", "by": "Ada", "n": 3}]
+    given = PairCorpus.from_rows((row for row in named), dev=named, prompt="q", answer="a")
+    assert given.train[0].meta == {"by": "Ada"} and given.dev[0].source == "rows/dev#1" and given.notes == ()
+    pandas = pytest.importorskip("pandas")
+    assert PairCorpus.from_rows(pandas.DataFrame(PAIRS), split=False).train[3].answer == "3"
+
+
+@pytest.mark.parametrize(
+    ("rows", "place", "message"),
+    [
+        ([("a", "b"), ("c",)], "rows/dev:2", "the row is a tuple"),
+        ([("a", None)], "rows/dev:1", "the answer is None"),
+        ([{"prompt": "a"}], "rows/dev:1", "there is 'prompt'"),
+        ([], "rows/dev", "there is no pair"),
+        ("a.jsonl", "rows/dev", "a str is no list of rows"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_named_by_split_and_number(rows: object, place: str, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        PairCorpus.from_rows([("a", "b")], dev=rows)  # type: ignore[arg-type]
+    assert str(caught.value).startswith(f"{place}: ") and message in caught.value.problem and caught.value.remedy
+
+
+@pytest.mark.parametrize("named", [{}, {"prompt": "instruction", "answer": "output"}])
+def test_the_input_of_an_alpaca_row_is_part_of_its_prompt(named: dict[str, str], write: Writer) -> None:
+    rows = [ALPACA, {**ALPACA, "input": ""}, {**ALPACA, "input": None}, {"instruction": "Greet.", "output": "Bonjour"}]
+    for corpus in (
+        PairCorpus.from_rows(rows, split=False, **named),
+        PairCorpus.from_jsonl(write("\n".join(map(json.dumps, rows))), split=False, **named),
+    ):
+        bare = "Say it in French."
+        assert [pair.prompt for pair in corpus.train] == [f"{bare}\n\nGood day", bare, bare, "Greet."]
+        assert [pair.answer for pair in corpus.train] == ["Bonjour"] * 4
+        [note] = corpus.notes
+        assert note.startswith("input of an Alpaca row, put below its instruction and a blank line: 1 (first: ")
+    with pytest.raises(DataError, match="rows/train:1: the input is 3"):
+        PairCorpus.from_rows([{**ALPACA, "input": 3}], **named)
+
+
+def test_an_input_beside_another_prompt_stays_a_fact() -> None:
+    corpus = PairCorpus.from_rows([{"prompt": "a", "answer": "b", "input": "c"}], split=False)
+    assert corpus.train[0].prompt == "a" and corpus.train[0].meta == {"input": "c"} and corpus.notes == ()
+
+
+def test_a_conversation_is_refused_with_the_turns_that_it_has() -> None:
+    turns = [{"role": role, "content": "…"} for role in ("system", "user", "assistant", "user", "assistant")]
+    for row, named in (({"messages": turns}, {}), ({"messages": turns, "answer": "b"}, {"prompt": "messages"})):
+        with pytest.raises(DataError, match="system, user, assistant, user, assistant") as caught:
+            PairCorpus.from_rows([row], **named)
+        assert PairCorpus.from_rows([{"prompt": "a", "answer": "b", "cited": turns}], split=False).train
+        assert "CausalLMTask(…, system=…)" in caught.value.remedy and "one pair for each answer" in caught.value.remedy

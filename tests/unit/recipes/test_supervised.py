@@ -222,3 +222,14 @@ def test_joined_labels_of_one_label_texts_are_remarked_on(tiny: str) -> None:
         "1 of 2 labels hold '|' (first: a|b), learned as they stand; "
         'task_options={"kind": "multi"}, or --kind multi, learns their parts'
     )
+
+
+def test_what_is_no_corpus_of_labels_is_told_what_would_do() -> None:
+    with pytest.raises(DataError, match="the corpus is a list") as caught:
+        companion.fine_tune([(["Ada"], ["B-PER"])], model="not-looked-at")  # type: ignore[arg-type]
+    assert "Corpus.from_rows" in caught.value.remedy.replace("TextCorpus.", "")
+    pairs = companion.PairCorpus.from_rows([("How many?", "Two.")], split=False)
+    with pytest.raises(DataError, match="rows: prompts with answers have no labels") as caught:
+        companion.fine_tune(pairs, model="not-looked-at")  # type: ignore[arg-type]
+    for part in ("CausalLMTask", "task.batches(corpus.train)", "companion train --task answers"):
+        assert part in caught.value.remedy
