@@ -15,12 +15,16 @@ from companion.corpora.labels import LabelledRow, TagRules, settle
 from companion.corpora.options import TagOptions
 from companion.corpora.records import Sentence
 from companion.corpora.spans import read_spans
-from companion.corpora.tally import Tally
+from companion.corpora.tally import Tally, unlabelled
 from companion.corpora.text import path_of, read_text, split_lines
 from companion.errors import ConfigError, DataError
 
 Keys = tuple[str | None, str | None, str | None, str | None]
 NAMES = ("words", "tags", "text", "spans")
+UNLABELLED = (
+    "Label them, or take the lines out. A list of spans that is empty, [], says that there is none in the text, and "
+    "tags of O alone that there is none in the sentence."
+)
 TEXT_WANTED = "Write non-empty text, and in the place of numbers the names of the tags that they stand for."
 
 
@@ -79,15 +83,29 @@ def read_records(
         raise ConfigError(f"faults={faults!r}", remedy="Use 'error' or 'repair'.")
     from_words: list[LabelledRow] = []
     from_spans: list[LabelledRow] = []
+    bare: list[int] = []
+    first, what = None, ""
     for number, exported in records:
+        record = None
         try:
             record = exported if keys[2] is None else unfolded(exported, tally, text=keys[2])
             if record is None:
                 continue
             row, has_spans = _row(record, number, keys, faults, tally, f"{name}{unit}{number}")
         except DataError as error:
-            raise DataError(error.problem, remedy=error.remedy, file=path, line=number) from None
+            fault = DataError(error.problem, remedy=error.remedy, file=path, line=number)
+            if not _lacking(record, keys):
+                raise fault from None
+            first, what = first or fault, what or _lacking(record, keys)
+            bare.append(number)
+            continue
         (from_spans if has_spans else from_words).append(row)
+    if first is not None:
+        labelled = len(from_words) + len(from_spans)
+        # One alone, and a key that no row has, are named as what they are.
+        if len(bare) > 1 and labelled:
+            raise unlabelled(bare, labelled + len(bare), what, file=path, remedy=UNLABELLED)
+        raise first
     if not from_words and not from_spans:
         raise DataError("there is no sentence", file=path, remedy="Each line is one JSON object with words and tags.")
     # Tags made from spans are IOB2 already; the scheme of the file is that of its written tags.
@@ -184,6 +202,17 @@ def _row(
     kept = {key: value for key, value in facts.items() if isinstance(value, str)}
     tally.skip("fields that are not text", len(facts) - len(kept))
     return LabelledRow(words=words, labels=labels, lines=(number,) * len(words), meta=kept), has_spans
+
+
+def _lacking(record: object, keys: Keys) -> str:
+    """What nobody has given a record: the tags of its words, or the spans of its text; "" if that is not the fault."""
+    words, tags, text, spans = keys
+    if isinstance(record, Mapping) and words in record:
+        return "tags" if record.get(tags) is None else ""
+    if isinstance(record, Mapping) and text in record and spans is not None:
+        key = spans_key(record, spans)
+        return "spans" if key is None or record[key] is None else ""
+    return ""
 
 
 def _list(value: object, key: str) -> list[Any] | tuple[Any, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from companion.corpora.records import ReadReport, Sentence, SplitCounts
+from companion.errors import DataError
 
 PLACES_KEPT = 5
 
@@ -73,3 +74,13 @@ def count(sentences: Iterable[Sentence]) -> SplitCounts:
         words += len(sentence.words)
         found += sum(tag.startswith("B-") for tag in sentence.tags)
     return SplitCounts(sentences=rows, words=words, entities=found)
+
+
+def unlabelled(lines: Sequence[int], rows: int, what: str, *, file: str, remedy: str) -> DataError:
+    """The error that names all the `lines` together that nobody has labelled, so that they are not found one at a time.
+
+    Taught in: book/reference/api/data
+    """
+    first = ", ".join(map(str, lines[:PLACES_KEPT]))
+    problem = f"{len(lines):,} of {rows:,} rows have no {what} (first: {first})"
+    return DataError(problem, file=file, line=lines[0], remedy=remedy)

@@ -18,7 +18,7 @@ from companion.corpora.options import About
 from companion.corpora.rows import Rows
 from companion.corpora.split import positions_by_rule
 from companion.corpora.tables import named_rows
-from companion.corpora.tally import Tally
+from companion.corpora.tally import Tally, unlabelled
 from companion.corpora.text import path_of, read_text
 from companion.corpora.texts import JOINT, Text, TextCorpus
 from companion.errors import ConfigError, DataError
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 REMEDY = 'Give (text, label) pairs, {"text": …, "label": …} each, or a DataFrame; files are read by from_csv.'
+UNLABELLED = (
+    "Label them, or take them out: TextCorpus.from_rows(pandas.read_csv(file).dropna(subset=['label'])) reads the "
+    "rest. A text to which none of several labels applies is labelled: [] in JSON, | in CSV."
+)
 
 
 def corpus_of(
@@ -57,7 +61,9 @@ def corpus_of(
         is_file = isinstance(source, str | Path)
         place = str(source) if is_file else f"{about.get('name', 'rows')}/{part}"
         name = f"{Path(source).name}:" if is_file else f"{place}#"
-        rows = tuple(_text(row, *columns, place, line, f"{name}{line}", spaced) for line, row in read(source, place))
+        numbered = list(read(source, place))
+        _check_labelled(numbered, columns[1], place)
+        rows = tuple(_text(row, *columns, place, line, f"{name}{line}", spaced) for line, row in numbered)
         if not rows:
             problem = f"the {'file' if is_file else 'split'} holds no text"
             raise DataError(problem, file=place, remedy="It needs one text and one label per row.")
@@ -172,6 +178,24 @@ def _text(row: Mapping[str, Any], text: str, label: str, file: str, line: int, s
     if bare != given:
         spaced.append(source)
     return Text(text=said, label=bare, source=source, meta=facts)
+
+
+def _check_labelled(rows: Sequence[tuple[int, Mapping[str, Any]]], label: str, place: str) -> None:
+    """Name all rows together that nobody has labelled; one alone, and a field that no row has, are named by `_text`.
+
+    Raises:
+        DataError: there are several.
+    """
+    values = [(line, row.get(label)) for line, row in rows]
+    bare = [line for line, value in values if _is_empty(value)]
+    if len(bare) > 1 and any(label in row for _, row in rows):
+        raise unlabelled(bare, len(rows), "label", file=place, remedy=UNLABELLED)
+
+
+def _is_empty(value: Any) -> bool:
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _label(value: Any) -> Any:
