@@ -79,6 +79,35 @@ def test_every_citation_is_in_the_bibliography():
     assert len(keys) >= 20
 
 
+NAMES = r"[A-Z][\w'’-]+(?:(?:, (?:and )?|[ ]and |[ ])[A-Z][\w'’-]+)*"
+WORK = re.compile(rf"({NAMES})(?: et al\.)?,? \(?((?:18|19|20)\d\d)\)")
+
+
+def works(text: str) -> set[tuple[str, str]]:
+    """Names and year of each work that a text names as `Hu et al. (2022)` or `(Hu et al. 2022)`."""
+    return set(WORK.findall(re.sub(r"\s+", " ", text)))
+
+
+def test_every_work_that_the_package_names_is_in_the_bibliography():
+    database = pytest.importorskip("pybtex.database")
+    entries = database.parse_file(str(ROOT / "book" / "references.bib")).entries.values()
+    listed = set()
+    for entry in entries:
+        people = [*entry.persons.get("author", []), *entry.persons.get("editor", [])]
+        listed |= {(" ".join(person.last_names).split()[-1], entry.fields["year"]) for person in people}
+    named = set()
+    for path in (ROOT / "companion").rglob("*.py"):
+        named |= works(path.read_text(encoding="utf-8"))
+    found = {(names, year) for names, year in named if {(name, year) for name in re.split(r"\W+", names)} & listed}
+    assert named - found == set()
+    assert len(named) >= 80
+
+
+def test_a_work_that_is_not_listed_would_be_seen():
+    text = "Follows: Fan et al.\n    (2020), and Wilson and Hilferty (1931); warm-up (Howard and Ruder 2018)"
+    assert works(text) == {("Fan", "2020"), ("Wilson and Hilferty", "1931"), ("Howard and Ruder", "2018")}
+
+
 def python_blocks(text: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", text, flags=re.M | re.S)
 
