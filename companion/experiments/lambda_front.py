@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 NAME = "lambda-front"
 WORLDS = ("read", "new")
 WEIGHTS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
-SEEDS = range(5)
+SEEDS = range(10)
 RATE, SHARE = 3e-3, 0.3
 TEXT, LABELLED, BATCH, TEXT_BATCH = 4000, 64, 32, 64
 
