@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion.cli.evaluate import model_folder, own_corpus, rows_for
 from companion.cli.output import columns, emit
+from companion.cli.run_columns import as_in_training
 from companion.errors import ConfigError
 from companion.recipes.story import read_story
 from companion.recipes.tuning_plan import data_digests
@@ -52,6 +53,7 @@ def compare_runs(a: Path, b: Path, source: Source, *, split: str, as_json: bool)
     own = None
     if source.train is None and source.corpus is None:
         own = _shared_corpus((a, b), split)
+    source = as_in_training(as_in_training(source, a), b)
     rows = [rows_for(task, source, own, split) for task in tasks]
     reports = [
         evaluate(predictor.model, predictor.task, part) for predictor, part in zip(predictors, rows, strict=True)

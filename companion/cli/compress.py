@@ -6,6 +6,7 @@ from pathlib import Path
 
 from companion.cli.evaluate import model_folder, own_corpus, rows_for
 from companion.cli.output import emit
+from companion.cli.run_columns import as_in_training
 from companion.cli.source import Source
 from companion.errors import ConfigError
 
@@ -39,7 +40,7 @@ def export_graph(
         raise ConfigError(
             "there are no rows to compare the graph with its model on", remedy="give labelled ones: --data FILE"
         )
-    rows = rows_for(predictor.task, Source(train=data), own, "dev")
+    rows = rows_for(predictor.task, as_in_training(Source(train=data), run), own, "dev")
     parity = export_onnx(predictor, folder, rows, precision=precision, bound=bound)
     megabytes = [size / 1e6 for size in (parity.bytes_before, parity.bytes_after)]
     lines = [

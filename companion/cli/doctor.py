@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.cli.output import plain, say
+from companion.cli.run_columns import as_in_training
 from companion.cli.source import Source
 from companion.errors import CompanionError, ConfigError, DataError, ModelError
 
@@ -69,7 +70,8 @@ def examine(
         )
     if score is not None and not _is_share(score):
         raise ConfigError(f"--score is {score}", remedy="write a share of 1, as in 0.9670, also for 96.7 %")
-    rows = {name: Source(train=path, **options).load_one() for name, path in files.items() if path is not None}
+    given = {name: Source(train=path, **options) for name, path in files.items() if path is not None}
+    rows = {name: as_in_training(source, folder).load_one() for name, source in given.items()}
     pinned = next((str(path) for path in files.values() if path is not None), None)
     return _show(_report(folder, rows, score), pinned, fail_on=fail_on, as_json=as_json, github=github)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.cli.output import columns, emit, plain, say
+from companion.cli.run_columns import as_in_training
 from companion.cli.source import Source
 from companion.errors import ConfigError, DataError, ExportError, ModelError
 from companion.recipes.story import MODEL_FOLDER, add_result, read_story
@@ -60,7 +61,7 @@ def evaluate_model(
             remedy="companion train --task answers scores it on --test; in Python, task.evaluator(pairs).report(model)",
         )
     own = own_corpus(folder)
-    rows = rows_for(task, source, own, split)
+    rows = rows_for(task, as_in_training(source, folder), own, split)
     options: dict[str, Any] = {}
     if task.name == "tokens":
         options = {"train": None if own is None else own.train, "strict": strict}

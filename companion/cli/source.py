@@ -63,6 +63,11 @@ class Source:
     encoding: str = "utf-8"
     """The encoding of the files."""
 
+    @property
+    def kind(self) -> str:
+        """The format of the files, as it is named or by the ending of the first."""
+        return FORMATS.get(Path(self.train or "").suffix.lower(), "conll") if self.format == "auto" else self.format
+
     def load(self) -> Corpus | TextCorpus:
         """The corpus.
 
@@ -105,7 +110,7 @@ class Source:
         from companion.corpora.records import Corpus
         from companion.corpora.texts import TextCorpus
 
-        kind = FORMATS.get(Path(self.train or "").suffix.lower(), "conll") if self.format == "auto" else self.format
+        kind = self.kind
         if kind not in FORMS:
             raise ConfigError(f"format is {kind!r}", remedy=f"choose auto, {', '.join(FORMS)}")
         if self.task not in {"auto", *TASKS}:
@@ -145,7 +150,7 @@ class Source:
         if kind == "conll":
             return fitting[0]
         for path in filter(None, (self.train, self.dev, self.test)):
-            there, asked = _columns_in(Path(path), kind, self.encoding, named.get("text", "text")), fitting
+            there, asked = columns_in(Path(path), kind, self.encoding, named.get("text")), fitting
             lacking = {task: min((_missing(kind, task, named, names) for names in there), key=len) for task in asked}
             fitting = [task for task in asked if not lacking[task]]
             if not fitting:
@@ -190,7 +195,7 @@ def named_columns(columns: str | None) -> dict[str, str]:
     return named
 
 
-def _columns_in(path: Path, kind: str, encoding: str, named_text: str) -> list[list[str]]:
+def columns_in(path: Path, kind: str, encoding: str, named_text: str | None = None) -> list[list[str]]:
     """The column names of a CSV file as each delimiter would give them, or the keys of its JSON objects.
 
     Raises:
@@ -203,7 +208,7 @@ def _columns_in(path: Path, kind: str, encoding: str, named_text: str) -> list[l
     if not text.strip():
         raise DataError("the file is empty", file=path, remedy="check the path")
     if kind == "jsonl":
-        return [_keys_in(text, path, named_text)]
+        return [_keys_in(text, path, named_text or "text")]
     head = next(line for line in split_lines(text) if line.strip())
     return [[name.strip() for name in next(csv.reader([head], delimiter=delimiter))] for delimiter in DELIMITERS]
 

@@ -100,6 +100,19 @@ def test_the_measured_test_goes_into_run_and_card(trained: Path, capsys: pytest.
     assert "macro F1" in capsys.readouterr().out
 
 
+def test_a_new_file_is_read_with_the_columns_of_the_run(trained: Path, files: dict[str, Path], capsys) -> None:
+    new = str(files["my.csv"])
+    for command in (["evaluate", str(trained), "--data", new], ["compare", str(trained), str(trained), "--data", new]):
+        assert main(command) == 0
+        assert capsys.readouterr().err.count("my.csv is read with the columns of the run: text=said,label=where") == 1
+    assert main(["doctor", str(trained), "--data", new, "--test", new]) == 1  # its test stands in train
+    told = capsys.readouterr()
+    assert "test rows in train" in told.out and "my.csv is read with the columns of the run" in told.err
+    other = ["evaluate", str(trained), "--data", new, "--columns", "text=where,label=said"]
+    assert main(other) == 1
+    assert "does not know the label" in capsys.readouterr().err
+
+
 def test_the_same_command_again_keeps_what_was_measured(trained: Path, files: dict[str, Path]) -> None:
     assert main(["evaluate", str(trained)]) == 0
     weights, card = ((trained / "model" / name).read_bytes() for name in ("model.safetensors", "README.md"))
