@@ -25,7 +25,7 @@ def adapt(model: nn.Module, method: Adaptation) -> nn.Module:
     choice is remembered beside the model, not on it: the loop finds it through `adaptation_of`.
 
     Raises:
-        ConfigError: the method does not fit the model, or the model carries an adapter already.
+        ConfigError: the method does not fit the model or leaves nothing to train, or the model carries an adapter.
 
     Taught in: book/walkthroughs/train-a-tagger
     """
@@ -39,6 +39,12 @@ def adapt(model: nn.Module, method: Adaptation) -> nn.Module:
             remedy="start from a fresh task.model(), or merge a low-rank adapter first: companion.merge(model)",
         )
     adapted = method(model)
+    if not any(parameter.requires_grad for parameter in adapted.parameters()):
+        raise ConfigError(
+            f"{getattr(method, 'name', method)} leaves nothing of {type(model).__name__} to train: a head that is tied "
+            "to the word table, as that of GPT-2, is a part of the body",
+            remedy="choose LoRA(rank=8), which leaves the word table as it is, or TopLayers(1)",
+        )
     bind = getattr(method, "bind", None)
     _adaptations[adapted] = method if bind is None else bind(adapted)
     export = exporter_of(model)

@@ -27,7 +27,7 @@ class Full:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeadOnly:
-    """Train the head on a frozen body (feature extraction).
+    """Train the head on a frozen body (feature extraction); a head that is the body's own word table is refused.
 
     Taught in: book/walkthroughs/train-a-tagger
     """
@@ -44,6 +44,8 @@ class HeadOnly:
 @dataclass(frozen=True, slots=True)
 class TopLayers:
     """Train the head and the last `count` layers of the body; embeddings and lower layers stay as they are.
+
+    So does a head that is tied to the embeddings, as that of GPT-2.
 
     Taught in: book/walkthroughs/train-a-tagger
     """

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from companion.encoding.pieces import put_space_before_words, reads_split_words
 from companion.errors import ModelError
 from companion.models import text_head
+from companion.models.architectures import check_head, check_weights
 from companion.models.files import check_files
 from companion.models.offline import HUB_NAME, file_digest, offline_folder, verify
 from companion.models.positions import positions_of
@@ -87,6 +88,7 @@ class Encoder:
         if kind == text_head.KIND:
             text_head.check_text_head(self.config)
         auto_class = getattr(transformers, f"AutoModel{kind}")
+        check_head(self, kind, auto_class)
         with torch_stream("cpu", seed, "head"), quiet(), _readable(self.name, self.location):
             model, found = auto_class.from_pretrained(
                 self.location,
@@ -99,7 +101,7 @@ class Encoder:
                 **config,
             )
             made = {*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])}
-            _check_weights(self, model, made, new_head)
+            check_weights(self, model, made, new_head)
             if kind and config.get("id2label", self.config.id2label) != self.config.id2label:
                 _renew_head(model, made, auto_class)
             if kind == text_head.KIND:
@@ -215,25 +217,6 @@ def _check_configuration(path: Path) -> None:
             "the configuration asks to run Python code of its own (auto_map)",
             file=path,
             remedy="use an architecture that is part of transformers; code from a model folder is never run",
-        )
-
-
-def _check_weights(encoder: Encoder, model: PreTrainedModel, made: set[str], new_head: bool) -> None:
-    """Refuse a model of which weights were not in the file, and were made at random instead."""
-    # A body that was asked for without a head bears no prefix, and all of it has to be there.
-    prefix = "" if model.base_model is model else f"{model.base_model_prefix}."
-    # A pooler belongs to some heads only, and is new where the encoder was stored without one.
-    lost = sorted(key for key in made if key.startswith(prefix) and "pooler" not in key)
-    if lost:
-        raise ModelError(
-            f"{len(lost)} weights of the body of {encoder.name!r} are missing or of another size (first: {lost[0]})",
-            remedy="the weights and config.json belong to different models; export or download the model again",
-        )
-    if prefix and made and not new_head:
-        raise ModelError(
-            f"there is no trained head here ({sorted(made)[0]} is missing or of another size)",
-            file=encoder.location,
-            remedy="train a model on this encoder first, or name the folder of one that was",
         )
 
 

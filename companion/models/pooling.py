@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from companion.errors import ModelError
+from companion.models.architectures import body_kind
 from companion.randomness import torch_stream
 
 if TYPE_CHECKING:
@@ -87,7 +88,10 @@ class MeanPooledClassifier(nn.Module):
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.config.save_pretrained(folder)
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
+        own = self.state_dict()
+        # T5 and BART have their word table under several names; the file holds it once, and they tie it again.
+        names = {tensor.data_ptr(): name for name, tensor in reversed(own.items())}.values()
+        tensors = {name: own[name].detach().cpu().contiguous() for name in names}
         save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
 
 
@@ -114,7 +118,8 @@ def mean_pooled(
     """
     from safetensors import safe_open
 
-    model = MeanPooledClassifier(encoder.model_with_head("", seed=seed, **config), labels, seed=seed)
+    body = encoder.model_with_head(body_kind(encoder.config), seed=seed, **config)
+    model = MeanPooledClassifier(body, labels, seed=seed)
     if not new_head:
         path = Path(encoder.location) / WEIGHTS
         with safe_open(path, framework="pt") as stored:

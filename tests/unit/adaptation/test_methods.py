@@ -10,6 +10,7 @@ import torch
 
 from companion.adaptation import Full, HeadOnly, TopLayers, adapt, adaptation_of, trainable_table
 from companion.errors import ConfigError
+from companion.models.decoder import mini_decoder
 from tests.tiny import tiny_tagger
 
 
@@ -116,3 +117,14 @@ def test_a_class_or_a_word_is_no_method():
     for wrong, shown in ((HeadOnly, "HeadOnly"), ("lora", "'lora'")):
         with pytest.raises(ConfigError, match=f"the method is {shown}"):
             adapt(tiny_tagger(), wrong)
+
+
+def test_a_head_that_is_the_word_table_is_not_trained_alone():
+    model = mini_decoder(["some words"], width=32).model_with_head(seed=0)
+    with pytest.raises(ConfigError, match="head only leaves nothing of LlamaForCausalLM to train") as caught:
+        adapt(model, HeadOnly())
+    assert "LoRA(rank=8)" in caught.value.remedy
+    adapted = adapt(model, TopLayers(1))
+    assert trainable(adapted) == {name for name, _ in model.named_parameters() if name.startswith("model.layers.1.")}
+    model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())  # no longer tied
+    assert trainable(adapt(model, HeadOnly())) == {"lm_head.weight"}
