@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.cli.evaluate import model_folder
-from companion.cli.output import emit, plain, table
+from companion.cli.output import emit, plain, say, table
+from companion.cli.source import FORMATS
 from companion.errors import ConfigError, DataError, ExportError
 from companion.recipes.story import read_story
 from companion.tasks.card import PIPELINES, write_card
@@ -52,6 +53,8 @@ def predict_texts(
     texts, file = [] if texts == [STDIN] else texts, None if file == Path(STDIN) else file
     predictor = load(model_folder(folder), base=base, precision=precision)
     ways: dict[str, Any] = {"texts": _print_labels, "causal_lm": _print_answers}
+    if file is not None and file.suffix.lower() in FORMATS:
+        say(f"{file.name}: each line is one text, as it stands, a header and further columns included")
     printed, seen = ways.get(predictor.task.name, _print_entities), 0
     for chunk in _chunks(texts) if texts else _read(file):
         seen += len(chunk)

@@ -170,7 +170,8 @@ class Source:
                     file=path,
                     line=1,
                     remedy="say which is which: "
-                    + ", or ".join(f"--columns {_template(kind, task)}" for task in asked),
+                    + ", or ".join(f"--columns {_template(kind, task)}" for task in asked)
+                    + ("; the first line has to name the columns" if kind == "csv" else ""),
                 )
         if len(fitting) > 1:
             raise ConfigError(
@@ -201,7 +202,7 @@ def columns_in(path: Path, kind: str, encoding: str, named_text: str | None = No
     Raises:
         DataError: the file is missing, empty, or its beginning cannot be read.
     """
-    from companion.corpora.tables import DELIMITERS
+    from companion.corpora.tables import DELIMITERS, SEPARATOR_LINES
     from companion.corpora.text import read_text, split_lines
 
     text = read_text(path, encoding=encoding)
@@ -209,7 +210,8 @@ def columns_in(path: Path, kind: str, encoding: str, named_text: str | None = No
         raise DataError("the file is empty", file=path, remedy="check the path")
     if kind == "jsonl":
         return [_keys_in(text, path, named_text or "text")]
-    head = next(line for line in split_lines(text) if line.strip())
+    lines = (line for line in split_lines(text) if line.strip() and line.strip('"').lower() not in SEPARATOR_LINES)
+    head = next(lines, "")
     return [[name.strip() for name in next(csv.reader([head], delimiter=delimiter))] for delimiter in DELIMITERS]
 
 

@@ -19,6 +19,7 @@ from companion.corpora.tally import Tally, unlabelled
 from companion.corpora.text import path_of, read_text, split_lines
 from companion.errors import ConfigError, DataError
 
+COLUMNWISE = "; pandas writes them with frame.to_json(path, orient='records', lines=True)."
 Keys = tuple[str | None, str | None, str | None, str | None]
 NAMES = ("words", "tags", "text", "spans")
 UNLABELLED = (
@@ -132,7 +133,25 @@ def records_of(text: str, path: Path, tally: Tally) -> Iterator[tuple[int, objec
         if not line.strip():
             tally.skip("empty lines")
             continue
-        yield number, _value_of(line, path, number, "Write one complete JSON object per line.")
+        try:
+            value = _value_of(line, path, number, "Write one complete JSON object per line.")
+        except DataError:
+            _refuse_one_object(text, path)
+            raise
+        yield number, value
+
+
+def _refuse_one_object(text: str, path: Path) -> None:
+    """Where a file is one JSON object on several lines, say so, instead of what is wrong with its first line."""
+    try:
+        whole = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    raise DataError(
+        f"the file is one JSON object with the keys {reprlib.repr(list(whole))[1:-1]}",
+        file=path,
+        remedy=f"Write one list of objects, [{{…}}, {{…}}], or one object per line{COLUMNWISE}",
+    )
 
 
 def _value_of(text: str, path: Path, line: int | None, remedy: str) -> Any:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 
 from companion.corpora.records import SPLITS, Corpus, Sentence
+
+LONG = 200
+"""Words of a sentence that is hardly one, where it is the only one of its split."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,6 +103,29 @@ def unseen_share(train: SplitSummary, other: SplitSummary) -> float | None:
     return len(other.surfaces - train.surfaces) / len(other.surfaces)
 
 
+def alike(names: Iterable[str]) -> list[str]:
+    """Names that differ in capitals, in what parts their words, or in how a number is written, and are probably one.
+
+    Taught in: book/reference/api/data
+    """
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(_bare(name), []).append(repr(name))
+    return [" and ".join([", ".join(group[:-1]), group[-1]]) for group in groups.values() if len(group) > 1]
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number and nothing else."""
+    try:
+        return isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _bare(name: str) -> str:
+    return str(float(name)) if is_number(name) else re.sub(r"(?<=\w)[-_ ](?=\w)", " ", name.casefold())
+
+
 def describe(corpus: Corpus) -> str:
     """The data report as text.
 
@@ -144,7 +172,13 @@ def warnings(corpus: Corpus, summaries: Mapping[str, SplitSummary], meetings: Ma
             found.append(f"the type {kind} never occurs in train (only in {where}): it cannot be learned")
         elif train.types[kind] == 1:
             found.append(f"the type {kind} occurs once in train")
+    found += [f"{group} are different types here" for group in alike(corpus.types)]
     for split, summary in summaries.items():
+        if summary.sentences == 1 and summary.words > LONG:
+            found.append(
+                f"all of {split} is one sentence of {summary.words:,} words: "
+                "are the empty lines between sentences missing?"
+            )
         if not summary.types:
             found.append(f"{split} holds no entity: precision, recall and F1 are undefined there")
         if summary.duplicates:

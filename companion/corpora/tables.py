@@ -16,6 +16,8 @@ from companion.corpora.text import path_of, read_text
 from companion.errors import ConfigError, DataError
 
 DELIMITERS = (",", ";", "\t", "|")
+SEPARATOR_LINES = ("sep=", *(f"sep={delimiter}" for delimiter in DELIMITERS))
+"""What may stand above the header for Excel alone; read with its own delimiter, the line has a second, empty cell."""
 UNQUOTED = ", or pass quoted=False when quotation marks are words"
 
 
@@ -90,6 +92,8 @@ def _records(
                 line=line,
                 remedy=f"Close the quotation mark{otherwise}.",
             ) from None
+        if line == 1 and len(row) <= 2 and row[0].lower() in SEPARATOR_LINES and not any(row[1:]):
+            continue
         if any(row):
             yield line, row
         elif tally is not None:

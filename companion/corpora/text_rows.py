@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import math
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.corpora.exports import spans_key, unfolded
 from companion.corpora.hub import name_of, names_of, opened
-from companion.corpora.jsonl import records_of
+from companion.corpora.jsonl import COLUMNWISE, records_of
 from companion.corpora.options import About
 from companion.corpora.rows import Rows
 from companion.corpora.split import positions_by_rule
@@ -171,9 +172,9 @@ def _text(row: Mapping[str, Any], text: str, label: str, file: str, line: int, s
     said, given = row[text], _label(row[label])
     for column, value in ((text, said), (label, given)):
         if not isinstance(value, str) or not value.strip():
-            raise DataError(
-                f"the {column} is {row[column]!r}", file=file, line=line, remedy="Give a text and a label for each."
-            )
+            shown, columnwise = reprlib.repr(row[column]), isinstance(row[column], list | dict)
+            remedy = f"Give a text and a label for each{COLUMNWISE if columnwise else '.'}"
+            raise DataError(f"the {column} is {shown}", file=file, line=line, remedy=remedy)
     bare = given.strip()
     if bare != given:
         spaced.append(source)

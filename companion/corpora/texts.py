@@ -112,6 +112,8 @@ class TextCorpus:
 
         `kind` is that of `TextTask`: "multi" counts the labels of a text one by one, "regression" none.
         """
+        from companion.corpora.report import alike, is_number
+
         read = {"single": lambda label: (label,), "multi": label_parts, "regression": lambda label: ()}[kind]
         counts = {
             name: Counter(label for text in part for label in read(text.label)) for name, part in self.splits.items()
@@ -127,6 +129,13 @@ class TextCorpus:
         known = counts.get("train", Counter())
         unknown = (label for label in labels if not known[label])
         lines += [f"warning: {label} never occurs in train, so it cannot be learned" for label in unknown]
+        if same := alike(labels):
+            lines.append("warning: " + "; ".join(f"{group} are different labels here" for group in same))
+        if self.train and all(is_number(text.text) for text in self.train):
+            first = self.train[0].text
+            lines.append(
+                f"warning: all texts of train are numbers (first: {first!r}): is this the column of the texts?"
+            )
         held = {text.text for text in self.train}
         for name in SPLITS[1:]:
             if again := sum(text.text in held for text in getattr(self, name)):

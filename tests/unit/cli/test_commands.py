@@ -126,6 +126,15 @@ def test_predict_reads_a_file_line_by_line(
     assert [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()] == texts
 
 
+def test_predict_says_that_it_reads_no_columns(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, told in (("my.csv", True), ("my.JSONL", True), ("my.txt", False)):
+        (tmp_path / name).write_text("text,label\nMüller left,here\n", encoding="utf-8")
+        assert main(["predict", str(trained), "--file", str(tmp_path / name)]) == 0
+        assert (f"{name}: each line is one text, as it stands" in capsys.readouterr().err) == told
+
+
 def test_predict_says_which_line_is_not_utf8(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "texts.txt"
     file.write_bytes("Oslo\nTromsø\n".encode("latin-1"))
