@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from companion.evaluation.text_table import TextTable
+from companion.corpora.text_table import TextTable
 
 NARROWEST = 40
 """Columns that every terminal is taken to have."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 
 from companion.corpora.records import SPLITS, Corpus, Sentence
+from companion.corpora.text_table import TextTable
 
 LONG = 200
 """Words of a sentence that is hardly one, where it is the only one of its split."""
@@ -133,7 +134,8 @@ def describe(corpus: Corpus) -> str:
     """
     summaries = {split: summarise(part) for split, part in corpus.splits.items()}
     meetings = {split: overlap(corpus, split) for split in summaries if split != "train"}
-    rows = [["split", "sentences", "words", "entities", "no entity", "longest", "also in train", "new surface forms"]]
+    heading = ["split", "sentences", "words", "entities", "no entity", "longest", "also in train", "new surface forms"]
+    rows = []
     for split, summary in summaries.items():
         new = None if split == "train" else unseen_share(summaries.get("train", SplitSummary()), summary)
         rows.append(
@@ -148,10 +150,11 @@ def describe(corpus: Corpus) -> str:
                 "-" if new is None else f"{new:.1%} of {len(summary.surfaces):,}",
             ]
         )
-    kinds = [["type", *summaries]]
-    kinds += [[kind, *(f"{summary.types[kind]:,}" for summary in summaries.values())] for kind in corpus.types]
+    kinds = [[kind, *(f"{summary.types[kind]:,}" for summary in summaries.values())] for kind in corpus.types]
+    tables = [TextTable(heading=heading, rows=rows, left=1, ruled=False)]
+    tables += [TextTable(heading=["type", *summaries], rows=kinds, left=1, ruled=False)] if kinds else []
     title = " · ".join(part for part in (corpus.name, corpus.licence) if part)
-    blocks = [title, _table(rows), _table(kinds) if corpus.types else "no entities"]
+    blocks = [title, *(table.text() for table in tables), *([] if kinds else ["no entities"])]
     report = corpus.report
     blocks += [_listing("repairs", report.repairs, report.places), _listing("left out", report.skipped, {})]
     blocks += ["\n".join(f"note: {note}" for note in report.notes)]
@@ -188,18 +191,6 @@ def warnings(corpus: Corpus, summaries: Mapping[str, SplitSummary], meetings: Ma
             found.append(f"sentences of {split} that stand in train with other tags: {meeting.contradicted:,}")
     found += [f"there is no {split} split" for split in SPLITS if split not in summaries]
     return found
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.rjust(width) if position else cell.ljust(width)
-            for position, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
 
 
 def _listing(title: str, counts: Mapping[str, int], places: Mapping[str, Sequence[str]]) -> str:

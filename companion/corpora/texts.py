@@ -113,18 +113,17 @@ class TextCorpus:
         `kind` is that of `TextTask`: "multi" counts the labels of a text one by one, "regression" none.
         """
         from companion.corpora.report import alike, is_number
+        from companion.corpora.text_table import TextTable
 
         read = {"single": lambda label: (label,), "multi": label_parts, "regression": lambda label: ()}[kind]
         counts = {
             name: Counter(label for text in part for label in read(text.label)) for name, part in self.splits.items()
         }
         labels = sorted({label for found in counts.values() for label in found})
-        width = max(len("label"), *map(len, labels)) if labels else len("texts")
-        lines = [" ".join([f"{'label' if labels else '':{width}}", *(f"{name:>7}" for name in counts)])]
-        for label in labels:
-            lines.append(" ".join([f"{label:{width}}", *(f"{found[label]:>7,}" for found in counts.values())]))
-        total = "all" if kind == "single" else "texts"
-        lines.append(" ".join([f"{total:{width}}", *(f"{len(part):>7,}" for part in self.splits.values())]))
+        rows = [[label, *(f"{found[label]:,}" for found in counts.values())] for label in labels]
+        rows.append(["all" if kind == "single" else "texts", *(f"{len(part):,}" for part in self.splits.values())])
+        heading = ["label" if labels else "", *counts]
+        lines = [TextTable(heading=heading, rows=rows, left=1, least=6, ruled=False).text()]
         lines += [f"note: {note}" for note in self.notes]
         known = counts.get("train", Counter())
         unknown = (label for label in labels if not known[label])

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from companion.corpora.text_table import TextTable
 from companion.errors import EvaluationError
 from companion.evaluation.counts import Counts
 from companion.evaluation.intervals import Interval, bootstrap_interval
 from companion.evaluation.report import html_table
 from companion.evaluation.taxonomy import visible
-from companion.evaluation.text_table import TextTable
 
 AVERAGES = ("macro", "micro", "weighted")
 QUANTITIES = ("precision", "recall", "f1")

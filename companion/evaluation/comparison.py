@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from companion.corpora.text_table import TextTable
 from companion.errors import EvaluationError
 from companion.evaluation.classification import (
     ClassificationReport,
@@ -20,7 +21,6 @@ from companion.evaluation.paired import PairedTest, mcnemar_test, paired_bootstr
 from companion.evaluation.regression import RegressionReport
 from companion.evaluation.report import EntityReport, html_table
 from companion.evaluation.taxonomy import visible
-from companion.evaluation.text_table import TextTable
 
 Report = EntityReport | ClassificationReport | RegressionReport
 NAMES = {

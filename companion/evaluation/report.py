@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from companion.corpora.text_table import TextTable
 from companion.errors import EvaluationError
 from companion.evaluation.counts import Counts, EntityCounts
 from companion.evaluation.intervals import Interval
 from companion.evaluation.taxonomy import KINDS, ErrorExample, Examples, Outcome, visible
-from companion.evaluation.text_table import TextTable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
+from companion.corpora.text_table import TextTable
 from companion.errors import EvaluationError
 from companion.evaluation.intervals import Interval, seeds_interval
 from companion.evaluation.report import html_table
-from companion.evaluation.text_table import TextTable
 
 SEEDS_NEEDED = 3
 """From how many repetitions on there is an interval over seeds."""

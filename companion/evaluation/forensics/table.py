@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from companion.corpora.text_table import TextTable
+
 COLUMNS = ("precision", "recall", "f1")
 LABELS = {"precision": "precision", "recall": "recall", "f1": "F1", "support": "support"}
 AVERAGES = ("accuracy", "micro", "macro", "weighted", "samples", "other")
@@ -123,12 +125,9 @@ class ResultsTable:
         return None if None in supports else sum(supports)  # type: ignore[arg-type]
 
     def __str__(self) -> str:
-        lines = [["", *LABELS.values()]]
+        rows = []
         for row in (*self.rows, *self.averages.values()):
             cells = [row.cell(column) for column in COLUMNS]
             support = "" if row.support is None else f"{row.support:,}"
-            lines.append([row.name, *("" if cell is None else cell.text for cell in cells), support])
-        width = max(len(line[0]) for line in lines)
-        return "\n".join(
-            (line[0].ljust(width) + "".join(cell.rjust(12) for cell in line[1:])).rstrip() for line in lines
-        )
+            rows.append([row.name, *("" if cell is None else cell.text for cell in cells), support])
+        return TextTable(heading=["", *LABELS.values()], rows=rows, left=1, least=10, ruled=False).text()

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from companion.cli import output
+from companion.corpora.text_table import extent
 from companion.evaluation.classification import score_labels
 from companion.evaluation.comparison import compare
 from companion.evaluation.regression import score_numbers
-from companion.evaluation.text_table import extent
 from companion.recipes.tuning_outcome import Trial, Tuned
 
 LABELS = [

@@ -7,6 +7,7 @@ import pytest
 from companion.corpora.records import Corpus
 from companion.corpora.report import alike
 from companion.corpora.tables import named_rows
+from companion.corpora.text_table import extent
 from companion.corpora.texts import TextCorpus
 from companion.errors import DataError
 
@@ -72,3 +73,9 @@ def test_json_that_is_one_object_is_named_as_such(indent: int | None, write: Wri
     assert "orient='records'" in caught.value.remedy and len(caught.value.problem) < 120
     with pytest.raises(DataError, match="not JSON: Expecting"):
         TextCorpus.from_jsonl(write('{"text": "a",\n"label"', "own.json"))
+
+
+def test_wide_labels_do_not_push_their_columns_aside() -> None:
+    rows = [(f"text {number}", label) for number, label in enumerate(["正面", "负面的", "neutral"] * 3)]
+    lines = TextCorpus.from_rows(rows, split=False).describe().splitlines()
+    assert {extent(line) for line in lines[2:7]} == {extent("neutral") + 8} and len(lines) == 7

@@ -27,6 +27,8 @@ class TextTable:
     """How many columns, from the first on, are set to the left, and the others to the right; None: all."""
     least: int = 0
     """How wide a column other than the first is at least, where there is room."""
+    ruled: bool = True
+    """Whether a rule stands below the heading."""
     parted: bool = False
     """Whether the rule has a gap between two columns."""
     explained: bool = False
@@ -82,7 +84,7 @@ class TextTable:
         head, *blocks = [row and drawn(row) for row in (heading, *rows)]
         longest = _widest(line for block in (head, *blocks) for line in block or ())
         rule = space.join("─" * width for width in widths) if self.parted else "-" * longest
-        found = [*head, rule]
+        found = [*head, rule] if self.ruled else head
         for block, told in zip_longest(blocks, below, fillvalue=()):
             found += [rule] if block is None else [*block, *told]
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from companion.evaluation.text_table import TextTable, extent, folded
+from companion.corpora.text_table import TextTable, extent, folded
 
 RULED = [["one", "1", "2"], None, ["mean", "1.5", ""]]
 
