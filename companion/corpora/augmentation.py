@@ -50,7 +50,7 @@ class Augmented(Generic[AnyRow]):
 
 
 def augment(rows: Sequence[AnyRow], method: Method, *, copies: int = 1, seed: int = 0) -> Augmented[AnyRow]:
-    """Up to `copies` changed copies of every sentence or text, with its labels, and a ledger that balances.
+    """Up to `copies` changed copies of every row (a pair: of its first text), its labels kept; the ledger balances.
 
     Give it rows to learn from only: a changed copy of a test row is a test row.
 
@@ -72,7 +72,7 @@ def augment(rows: Sequence[AnyRow], method: Method, *, copies: int = 1, seed: in
 
 
 def corrupt(rows: Sequence[AnyRow], method: Method, *, seed: int = 0) -> list[AnyRow]:
-    """Every row as the method leaves it, changed or not, in order: the same test in harder words.
+    """Every row as the method leaves it, changed or not, in order: the same test in harder words (of pairs, the first).
 
     Raises:
         DataError: an edit would break an entity.

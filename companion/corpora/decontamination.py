@@ -44,7 +44,7 @@ class Removal:
     kind: str
     """"exact" or "near"."""
     sentence: int
-    """The place of the held-out sentence that it agrees with most, from 0."""
+    """The place of the held-out sentence that it agrees with most, from 0; the second text of a pair has its own."""
     share: float
     """How many of the shorter one's shingles they share; 1 for "exact"."""
 
@@ -106,14 +106,16 @@ class Decontaminated:
 def decontaminate(lines: Iterable[str], held_out: Iterable[HeldOut]) -> Decontaminated:
     """The lines without those that are, or nearly hold, one of the held-out sentences; the module says by what rule.
 
-    `held_out` may be sentences of a corpus, labelled texts, or plain strings. A hundred thousand lines take seconds.
+    `held_out` may be sentences of a corpus, labelled texts, or plain strings; of a pair of texts, each is looked for. A
+    hundred thousand lines take seconds.
 
     Raises:
         DataError: a single string is given where lines belong, something is no text, or nothing is held out.
 
     Follows: Lee et al. (2022) on why near duplicates count as well; the shingles are those of Broder (1997).
     """
-    sentences = [bare_letters(_as_text(row, place)) for place, row in enumerate(_rows(held_out, "held_out"))]
+    held = enumerate(_rows(held_out, "held_out"))
+    sentences = [bare_letters(text) for place, row in held for text in _as_texts(row, place)]
     if not any(sentences):
         raise DataError("no sentence is held out", remedy="give the sentences that must not be in the text")
     whole: dict[str, list[int]] = defaultdict(list)
@@ -211,11 +213,11 @@ def _rows(rows: Iterable[HeldOut], name: str) -> Iterable[HeldOut]:
     return rows
 
 
-def _as_text(row: HeldOut, place: int) -> str:
+def _as_texts(row: HeldOut, place: int) -> tuple[str, ...]:
     if isinstance(row, Sentence):
-        return " ".join(row.words)
+        return (" ".join(row.words),)
     if isinstance(row, Text):
-        return row.text
+        return row.texts
     if not isinstance(row, str):
         raise DataError(f"held-out sentence {place} is {row!r}", remedy="give strings, sentences or labelled texts")
-    return row
+    return (row,)

@@ -123,7 +123,7 @@ class AugmentationLedger:
 
 
 def words_and_tags(row: Row) -> tuple[list[str], list[str]]:
-    """The words of a row and their tags; those of a text are all outside."""
+    """The words of a row and their tags; those of a text (of a pair the first) are all outside."""
     if isinstance(row, Sentence):
         return list(row.words), list(row.tags)
     words = [row.text[start:end] for start, end in word_spans(row.text)]
@@ -139,7 +139,7 @@ def rewrite(row: AnyRow, edits: Iterable[Edit], *, mark: str = "edited") -> AnyR
     """A row with other words and the same labels; `mark` is added to its source.
 
     An edit lies outside every entity, and its words get `O`, or it covers exactly one entity, whose type its words get.
-    What stands between the words of a text stays as it is.
+    What stands between the words of a text stays as it is, and so does the second text of a pair.
 
     Raises:
         DataError: an edit overlaps another, leaves the row, is empty, or would break an entity.

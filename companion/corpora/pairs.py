@@ -13,6 +13,7 @@ from companion.corpora.rows import rows_in_memory
 from companion.corpora.split import positions_by_rule
 from companion.corpora.tally import Tally
 from companion.corpora.text import path_of, read_text
+from companion.corpora.text_pairs import lone_text
 from companion.corpora.texts import Text
 from companion.errors import ConfigError, DataError
 
@@ -263,10 +264,18 @@ def helpdesk_pairs() -> PairCorpus:
 def labels_as_answers(texts: Iterable[Text]) -> list[Pair]:
     """Labelled texts as pairs: the text is the prompt, the label in plain words (`track order`) the answer.
 
+    Raises:
+        DataError: a row is a pair of texts already.
+
     Follows: Raffel et al. (2020), who cast every task as text to text.
     Taught in: book/outlook/from-encoders-to-generation
     """
     return [
-        Pair(prompt=text.text, answer=text.label.replace("_", " "), source=text.source, meta={"label": text.label})
+        Pair(
+            prompt=lone_text(text, "a prompt"),
+            answer=text.label.replace("_", " "),
+            source=text.source,
+            meta={"label": text.label},
+        )
         for text in texts
     ]

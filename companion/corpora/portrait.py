@@ -87,12 +87,13 @@ def newsroom_portrait(corpus: Corpus) -> Portrait:
 
 
 def texts_portrait(corpus: TextCorpus, field: str = "label") -> Portrait:
-    """Count a corpus of texts with one label each.
+    """Count a corpus of texts with one label each; a pair is counted as its two texts in a row.
 
     Taught in: book/reference/helpdesk
     """
     splits = {name: list(part) for name, part in corpus.splits.items()}
-    words = {name: [tuple(split_words(text.text)) for text in part] for name, part in splits.items()}
+    texts = {name: [" ".join(row.texts) for row in part] for name, part in splits.items()}
+    words = {name: [tuple(split_words(text)) for text in part] for name, part in texts.items()}
     return Portrait(
         name=corpus.name,
         sizes={name: {"texts": len(part), "words": sum(map(len, words[name]))} for name, part in splits.items()},
@@ -100,7 +101,7 @@ def texts_portrait(corpus: TextCorpus, field: str = "label") -> Portrait:
         lengths={name: tuple(map(len, part)) for name, part in words.items()},
         rows=[row for part in words.values() for row in part],
         shells=_again(_plain_shell(row) for part in words.values() for row in part),
-        **_leaks({name: [text.text for text in part] for name, part in splits.items()}),
+        **_leaks(texts),
     )
 
 

@@ -7,9 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
+from typing import TYPE_CHECKING
 
 from companion.corpora.records import SPLITS, Corpus, Sentence
 from companion.corpora.text_table import TextTable
+
+if TYPE_CHECKING:
+    from companion.corpora.texts import TextCorpus
 
 LONG = 200
 """Words of a sentence that is hardly one, where it is the only one of its split."""
@@ -121,6 +125,21 @@ def is_number(text: str) -> bool:
         return isfinite(float(text))
     except ValueError:
         return False
+
+
+def doubts(corpus: TextCorpus, labels: Sequence[str]) -> list[str]:
+    """What should worry the owner of labelled texts: labels that are nearly one, numbers for texts, repeated rows."""
+    same = alike(labels)
+    found = ["; ".join(f"{group} are different labels here" for group in same)] if same else []
+    if corpus.train and all(is_number(text) for row in corpus.train for text in row.texts):
+        found.append(
+            f"all texts of train are numbers (first: {corpus.train[0].text!r}): is this the column of the texts?"
+        )
+    held = {row.texts for row in corpus.train}
+    for name in SPLITS[1:]:
+        if again := sum(row.texts in held for row in getattr(corpus, name)):
+            found.append(f"{again:,} texts of {name} also stand in train")
+    return found
 
 
 def _bare(name: str) -> str:

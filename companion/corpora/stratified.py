@@ -18,6 +18,7 @@ def stratified_parts(texts: Sequence[Text], shares: Mapping[str, float], *, seed
 
     Within a label the keyed hash of each text decides. Texts that are equal but for letter case and white space are
     one unit, placed by the label of the first of them, so that none can be learned in one part and asked in another.
+    Pairs that share their first text are one unit as well, as in a split by rule.
 
     Raises:
         ConfigError: the shares are not positive numbers with sum 1.
@@ -48,7 +49,7 @@ def stratified_parts(texts: Sequence[Text], shares: Mapping[str, float], *, seed
 
 
 def identity(text: Text) -> str:
-    """What makes two texts the same: their words, whatever the letter case and the white space.
+    """What makes two texts the same: their words (of a pair the first text's), whatever letter case and white space.
 
     Taught in: book/walkthroughs/sentiment
     """

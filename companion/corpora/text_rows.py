@@ -9,6 +9,7 @@ import json
 import math
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +22,19 @@ from companion.corpora.split import positions_by_rule
 from companion.corpora.tables import named_rows
 from companion.corpora.tally import Tally, unlabelled
 from companion.corpora.text import path_of, read_text
+from companion.corpora.text_pairs import PAIR_COLUMN
 from companion.corpora.texts import JOINT, Text, TextCorpus
 from companion.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-REMEDY = 'Give (text, label) pairs, {"text": …, "label": …} each, or a DataFrame; files are read by from_csv.'
+Columns = tuple[str, str, str | None]
+"""The columns of text and label, and of a pair's second text where it is named."""
+REMEDY = (
+    'Give (text, label) or ((text, text_pair), label) tuples, {"text": …, "label": …} each, or a DataFrame; files are '
+    "read by from_csv."
+)
 UNLABELLED = (
     "Label them, or take them out: TextCorpus.from_rows(pandas.read_csv(file).dropna(subset=['label'])) reads the "
     "rest. A text to which none of several labels applies is labelled: [] in JSON, | in CSV."
@@ -37,7 +44,7 @@ UNLABELLED = (
 def corpus_of(
     read: Callable[[Any, str], Rows],
     splits: Mapping[str, Any],
-    columns: tuple[str, str],
+    columns: Columns,
     *,
     about: About,
     split: bool,
@@ -45,15 +52,16 @@ def corpus_of(
 ) -> TextCorpus:
     """The corpus of the splits that are not None: `read(source, place)` gives the numbered rows of one.
 
-    A source is a file, or rows, whose place is the name of the corpus and of the split: `rows/train`. `columns` name
-    text and label; the notes say what `tally` has counted as left out.
+    A source is a file, or rows, whose place is the name of the corpus and of the split: `rows/train`. The notes
+    say what `tally` has counted as left out.
 
     Raises:
         DataError: a row has no text or no label, with its place; a split is empty, or too small to be split.
-        ConfigError: text and label are the same column.
+        ConfigError: two of the columns are the same.
     """
-    if columns[0] == columns[1]:
-        raise ConfigError(f"text and label are the same column {columns[0]!r}", remedy="Name two.")
+    for one, other in combinations(zip(("text", "label", PAIR_COLUMN), columns, strict=True), 2):
+        if one[1] == other[1]:
+            raise ConfigError(f"{one[0]} and {other[0]} are the same column {one[1]!r}", remedy="Name two.")
     parts: dict[str, Sequence[Text]] = {}
     spaced: list[str] = []
     for part, source in splits.items():
@@ -64,7 +72,7 @@ def corpus_of(
         name = f"{Path(source).name}:" if is_file else f"{place}#"
         numbered = list(read(source, place))
         _check_labelled(numbered, columns[1], place)
-        rows = tuple(_text(row, *columns, place, line, f"{name}{line}", spaced) for line, row in numbered)
+        rows = tuple(_text(row, columns, place, line, f"{name}{line}", spaced) for line, row in numbered)
         if not rows:
             problem = f"the {'file' if is_file else 'split'} holds no text"
             raise DataError(problem, file=place, remedy="It needs one text and one label per row.")
@@ -72,7 +80,10 @@ def corpus_of(
     notes: tuple[str, ...] = ()
     if list(parts) == ["train"] and split:
         try:
-            positions, notes = positions_by_rule(("text", text.text) for text in rows)
+            # By the first text alone, so that what was written about one premise is not asked in another split.
+            positions, notes = positions_by_rule(
+                ("text" if row.text_pair is None else "first text", row.text) for row in rows
+            )
         except DataError as error:
             raise DataError(error.problem, remedy=error.remedy, file=place) from None
         parts = {name: tuple(rows[position] for position in chosen) for name, chosen in positions.items()}
@@ -84,7 +95,7 @@ def corpus_of(
     return TextCorpus(**about, **parts, notes=notes)
 
 
-def table_rows(text: str, label: str, *, delimiter: str | None, encoding: str) -> Callable[[Any, str], Rows]:
+def table_rows(columns: Columns, *, delimiter: str | None, encoding: str) -> Callable[[Any, str], Rows]:
     """A reader of CSV files, numbered by their lines.
 
     Raises:
@@ -94,8 +105,8 @@ def table_rows(text: str, label: str, *, delimiter: str | None, encoding: str) -
     def read(path: str | Path, place: str) -> Rows:
         path = path_of(path)
         content = read_text(path, encoding=encoding)
-        for line, row in named_rows(content, (text, label), delimiter=delimiter, path=path):
-            if (row[text], row[label].strip()) == (text, label):
+        for line, row in named_rows(content, _named(columns), delimiter=delimiter, path=path):
+            if (row[columns[0]], row[columns[1]].strip()) == columns[:2]:
                 raise DataError("the header stands here again", file=path, line=line, remedy="Remove this line.")
             yield line, row
 
@@ -132,19 +143,20 @@ def line_rows(text: str, label: str, encoding: str, tally: Tally) -> Callable[[A
     return read
 
 
-def dataset_rows(text: str, label: str, names: Sequence[str] | None) -> Callable[[Any, str], Rows]:
+def dataset_rows(columns: Columns, names: Sequence[str] | None) -> Callable[[Any, str], Rows]:
     """A reader of a `Dataset`, numbered from 0 as it is; the numbers of a `ClassLabel` become its names.
 
     Raises:
         DataError: when it reads something else, or a number without a name; split, row and column are named.
     """
+    label = columns[1]
 
     def read(dataset: Dataset, place: str) -> Rows:
-        dataset, known = opened(dataset, (text, label), place, "text= and label="), tuple(names or ())
+        dataset, known = opened(dataset, _named(columns), place, "text= and label="), tuple(names or ())
         known = known or names_of(dataset, label)
         # Pictures and sounds are not read: of what stands beside text and label, only text becomes a fact.
         kept = [name for name, kind in dataset.features.items() if getattr(kind, "dtype", "") == "string"]
-        dataset = dataset.select_columns(list(dict.fromkeys([text, label, *kept]))).with_format(None)
+        dataset = dataset.select_columns(list(dict.fromkeys([*_named(columns), *kept]))).with_format(None)
         for number, row in enumerate(dataset):
             if known and row[label] is not None:
                 several = isinstance(row[label], list)
@@ -158,27 +170,38 @@ def dataset_rows(text: str, label: str, names: Sequence[str] | None) -> Callable
     return read
 
 
-def _text(row: Mapping[str, Any], text: str, label: str, file: str, line: int, source: str, spaced: list[str]) -> Text:
+def _named(columns: Columns) -> list[str]:
+    return [column for column in columns if column is not None]
+
+
+def _text(row: Mapping[str, Any], columns: Columns, file: str, line: int, source: str, spaced: list[str]) -> Text:
     """The text of a row; where its label had spaces at its ends, which make no other label, `spaced` gets the place."""
-    for name in (text, label):
+    text, label, pair = columns
+    if isinstance(both := row.get(text), tuple) and len(both) == 2:
+        row = {**row, text: both[0], pair or PAIR_COLUMN: both[1]}
+    if pair is None and row.get(PAIR_COLUMN) is not None and PAIR_COLUMN not in columns:
+        pair = PAIR_COLUMN
+    wanted = _named((text, label, pair))
+    for name in wanted:
         if name not in row:
             raise DataError(
                 f"no field {name!r}; there is {', '.join(map(repr, row)) or 'none'}",
                 file=file,
                 line=line,
-                remedy="Name the fields with text= and label=.",
+                remedy="Name the fields with text= and label= (and text_pair=, of pairs).",
             )
-    facts = {name: value for name, value in row.items() if name not in (text, label) and isinstance(value, str)}
-    said, given = row[text], _label(row[label])
-    for column, value in ((text, said), (label, given)):
+    facts = {name: value for name, value in row.items() if name not in wanted and isinstance(value, str)}
+    found = {name: _label(row[name]) if name == label else row[name] for name in wanted}
+    for column, value in found.items():
         if not isinstance(value, str) or not value.strip():
             shown, columnwise = reprlib.repr(row[column]), isinstance(row[column], list | dict)
             remedy = f"Give a text and a label for each{COLUMNWISE if columnwise else '.'}"
             raise DataError(f"the {column} is {shown}", file=file, line=line, remedy=remedy)
-    bare = given.strip()
-    if bare != given:
+    bare = found[label].strip()
+    if bare != found[label]:
         spaced.append(source)
-    return Text(text=said, label=bare, source=source, meta=facts)
+    second = None if pair is None else found[pair]
+    return Text(text=found[text], label=bare, text_pair=second, source=source, meta=facts)
 
 
 def _check_labelled(rows: Sequence[tuple[int, Mapping[str, Any]]], label: str, place: str) -> None:

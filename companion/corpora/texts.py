@@ -1,4 +1,4 @@
-"""Texts with one label each: what text classification learns from."""
+"""Texts, or pairs of texts, with one label each: what text classification learns from."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from companion.corpora.options import About, takes
 from companion.corpora.records import SPLITS, check_splits, summary
+from companion.corpora.text_pairs import check_pairs
 from companion.errors import DataError
 
 if TYPE_CHECKING:
@@ -31,10 +32,10 @@ def label_parts(label: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Text:
-    """A text and its label.
+    """A text, or a pair of texts, and its label.
 
     Raises:
-        DataError: the text or the label is empty, or no string.
+        DataError: a text or the label is empty, or no string.
 
     Taught in: book/reference/helpdesk
     """
@@ -43,20 +44,28 @@ class Text:
     """The text as it stands in its file."""
     label: str
     """Its label; several labels of a multi-label corpus are joined by `|`, and `|` alone stands for none."""
+    text_pair: str | None = None
+    """Of a pair the second text, which the model reads behind the first."""
     source: str = ""
     """Where it stands: `train.csv:17` (file name and first line)."""
     meta: Mapping[str, str] = field(default_factory=dict, hash=False)
     """What else the file says about it, for example `{"domain": ...}`."""
 
     def __post_init__(self) -> None:
-        for name, value in (("text", self.text), ("label", self.label)):
+        second = () if self.text_pair is None else (("text_pair", self.text_pair),)
+        for name, value in (("text", self.text), *second, ("label", self.label)):
             if not isinstance(value, str) or not value.strip():
                 raise DataError(f"{self.source or 'a text'}: the {name} is {value!r}", remedy=_remedy(name, value))
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Its one text, or the two of a pair in order."""
+        return (self.text,) if self.text_pair is None else (self.text, self.text_pair)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class TextCorpus:
-    """Labelled texts in up to three splits.
+    """Labelled texts in up to three splits: pairs of texts in every row, or (else a `DataError`) in none.
 
     Taught in: book/reference/helpdesk
     """
@@ -78,6 +87,7 @@ class TextCorpus:
 
     def __post_init__(self) -> None:
         check_splits(self, Text, "Make the rows with [companion.Text(text=…, label=…), …].")
+        check_pairs(text for part in self.splits.values() for text in part)
 
     def __repr__(self) -> str:
         return summary(self)
@@ -86,6 +96,11 @@ class TextCorpus:
     def labels(self) -> tuple[str, ...]:
         """The labels of all splits, sorted."""
         return tuple(sorted({text.label for part in self.splits.values() for text in part}))
+
+    @property
+    def pairs(self) -> bool:
+        """Whether the rows are pairs of texts."""
+        return any(part[0].text_pair is not None for part in self.splits.values())
 
     @property
     def splits(self) -> dict[str, Sequence[Text]]:
@@ -112,7 +127,7 @@ class TextCorpus:
 
         `kind` is that of `TextTask`: "multi" counts the labels of a text one by one, "regression" none.
         """
-        from companion.corpora.report import alike, is_number
+        from companion.corpora.report import doubts
         from companion.corpora.text_table import TextTable
 
         read = {"single": lambda label: (label,), "multi": label_parts, "regression": lambda label: ()}[kind]
@@ -128,17 +143,7 @@ class TextCorpus:
         known = counts.get("train", Counter())
         unknown = (label for label in labels if not known[label])
         lines += [f"warning: {label} never occurs in train, so it cannot be learned" for label in unknown]
-        if same := alike(labels):
-            lines.append("warning: " + "; ".join(f"{group} are different labels here" for group in same))
-        if self.train and all(is_number(text.text) for text in self.train):
-            first = self.train[0].text
-            lines.append(
-                f"warning: all texts of train are numbers (first: {first!r}): is this the column of the texts?"
-            )
-        held = {text.text for text in self.train}
-        for name in SPLITS[1:]:
-            if again := sum(text.text in held for text in getattr(self, name)):
-                lines.append(f"warning: {again:,} texts of {name} also stand in train")
+        lines += [f"warning: {doubt}" for doubt in doubts(self, labels)]
         return "\n".join([" · ".join(part for part in (self.name, self.licence) if part), "", *lines])
 
     @classmethod
@@ -150,6 +155,7 @@ class TextCorpus:
         dev: str | Path | None = None,
         test: str | Path | None = None,
         text: str = "text",
+        text_pair: str | None = None,
         label: str = "label",
         delimiter: str | None = None,
         encoding: str = "utf-8",
@@ -158,18 +164,19 @@ class TextCorpus:
     ) -> TextCorpus:
         """Read CSV files with one text per row and named columns; a lone file is split by rule, or kept whole.
 
-        `about` may give `name`, `licence` and `citation`; further columns become facts of the text. Spaces around a
-        label are left out, and counted in the notes.
+        `text_pair` names the column of the second text, where each row is a pair (a column `text_pair` need not be
+        named); pairs with the same first text fall into one split. `about` may give `name`, `licence` and `citation`;
+        further columns become facts of the text. Spaces around a label are left out, and counted in the notes.
 
         Raises:
             DataError: with file and line, for a missing column, a ragged row, an empty text or label.
-            ConfigError: a delimiter of more than one character, or one column for both.
+            ConfigError: a delimiter of more than one character, or one column for two of them.
         """
         from companion.corpora.text_rows import corpus_of, table_rows
 
-        read = table_rows(text, label, delimiter=delimiter, encoding=encoding)
+        read = table_rows((text, label, text_pair), delimiter=delimiter, encoding=encoding)
         splits = {"train": train, "dev": dev, "test": test}
-        return corpus_of(read, splits, (text, label), about=about, split=split)
+        return corpus_of(read, splits, (text, label, text_pair), about=about, split=split)
 
     @classmethod
     @takes(About)
@@ -180,12 +187,13 @@ class TextCorpus:
         dev: str | Path | None = None,
         test: str | Path | None = None,
         text: str = "text",
+        text_pair: str | None = None,
         label: str = "label",
         encoding: str = "utf-8",
         split: bool = True,
         **about: Unpack[About],
     ) -> TextCorpus:
-        """Read JSONL files with one object per line; a lone file is split by rule, or kept whole.
+        """Read JSONL files with one object per line, pairs as `from_csv`; a lone file is split by rule, or kept whole.
 
         A label is text, a number, or a list of labels, which are joined by `|`. Spaces around a label are left out,
         and counted in the notes. What Prodigy, Doccano and Label Studio export is read as it is.
@@ -198,7 +206,7 @@ class TextCorpus:
 
         tally, splits = Tally(), {"train": train, "dev": dev, "test": test}
         read = line_rows(text, label, encoding, tally)
-        return corpus_of(read, splits, (text, label), about=about, split=split, tally=tally)
+        return corpus_of(read, splits, (text, label, text_pair), about=about, split=split, tally=tally)
 
     @classmethod
     @takes(About)
@@ -209,22 +217,23 @@ class TextCorpus:
         dev: Iterable[Any] | None = None,
         test: Iterable[Any] | None = None,
         text: str = "text",
+        text_pair: str | None = None,
         label: str = "label",
         split: bool = True,
         **about: Unpack[About],
     ) -> TextCorpus:
-        """Read rows in memory: `(text, label)` pairs, dictionaries, or a pandas `DataFrame`; otherwise as `from_jsonl`.
+        """Read rows in memory: `(text, label)` or `((text, text_pair), label)`, dictionaries, or a pandas `DataFrame`.
 
         Raises:
             DataError: a row has no text or no label; split, row (from 1) and column are named: `rows/train:3`.
-            ConfigError: one column for both, or an option that there is not.
+            ConfigError: one column for two of them, or an option that there is not.
         """
         from companion.corpora.rows import rows_in_memory
         from companion.corpora.text_rows import REMEDY, corpus_of
 
-        about = {"name": "rows", **about}
+        read, about = rows_in_memory((text, label), REMEDY), {"name": "rows", **about}
         splits = {"train": train, "dev": dev, "test": test}
-        return corpus_of(rows_in_memory((text, label), REMEDY), splits, (text, label), about=about, split=split)
+        return corpus_of(read, splits, (text, label, text_pair), about=about, split=split)
 
     @classmethod
     @takes(About)
@@ -233,6 +242,7 @@ class TextCorpus:
         data: DatasetDict | Dataset | Mapping[str, Dataset],
         *,
         text: str = "text",
+        text_pair: str | None = None,
         label: str = "label",
         names: Sequence[str] | None = None,
         train: str = "train",
@@ -243,19 +253,20 @@ class TextCorpus:
     ) -> TextCorpus:
         """Read a `datasets` object already at hand into memory; a lone split is divided by rule, or kept whole.
 
-        `text` and `label` name its columns, `train`, `dev` and `test` its splits. Numbers of a `ClassLabel` become its
-        names; `names` gives the label of each number where the data set does not.
+        `text`, `label` and `text_pair` (of pairs) name its columns, `train`, `dev` and `test` its splits. Numbers of a
+        `ClassLabel` become its names; `names` gives the label of each number where the data set does not.
 
         Raises:
             DataError: a split or column is missing, or a row cannot be read; split, row (from 0) and column are named.
-            ConfigError: one column for both, or an option that there is not.
+            ConfigError: one column for two of them, or an option that there is not.
         """
         from companion.corpora.hub import splits_of
         from companion.corpora.text_rows import corpus_of, dataset_rows
 
         about = {"name": "datasets", **about}
         splits = splits_of(data, (train, dev, test))
-        return corpus_of(dataset_rows(text, label, names), splits, (text, label), about=about, split=split)
+        columns = (text, label, text_pair)
+        return corpus_of(dataset_rows(columns, names), splits, columns, about=about, split=split)
 
 
 def texts_of(corpus: Corpus, field: str) -> TextCorpus:

@@ -199,6 +199,8 @@ class Translator:
 def back_translate(rows: Sequence[Text], there: Translator, back: Translator) -> Augmented[Text]:
     """The texts translated there and back again, with their labels; one that comes back as it was gives no copy.
 
+    Of a pair only the first text is translated.
+
     Raises:
         DataError: a row is tagged word by word: no word keeps its place in a translation, so its tags would be lost.
 
