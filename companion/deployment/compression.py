@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from companion.deployment.onnx_folder import ONNX_FILE, OnnxModel
 from companion.deployment.predictor import Predictor, TextPredictor
+from companion.encoding.source import pad_pairs
 from companion.errors import ConfigError, ExportError, MissingDependencyError
 from companion.tasks.folder import SETTINGS_FILE
 from companion.tasks.inference import forward_by_length
@@ -128,7 +129,7 @@ def export_onnx(
         whole, work = Path(scratch) / "model", Path(scratch) / "work"
         whole.mkdir()
         work.mkdir()
-        _write_graph(predictor.model, work / "fp32.onnx")
+        _write_graph(predictor.model, work / "fp32.onnx", _names(predictor, rows))
         if precision == "int8":
             quantise(work / "fp32.onnx", whole / ONNX_FILE)
         else:
@@ -210,22 +211,30 @@ def _logits(model: nn.Module, pieces: Sequence[Sequence[int]], pad_token_id: int
     return found
 
 
+def _names(predictor: Predictor | TextPredictor, rows: Sequence[Any]) -> list[str]:
+    """What the model is given for rows like these, `token_type_ids` only for pairs of texts that it numbers."""
+    task = predictor.task
+    return list(pad_pairs([[0]] if task.name == "tokens" else task._encode(rows[:1])[0], 0))
+
+
 class _Logits(nn.Module):
-    """A model of two tensors in and one out, which is what a graph is."""
+    """A model of two or three tensors in and one out, which is what a graph is."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+        numbers = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        return self.model(input_ids=input_ids, attention_mask=attention_mask, **numbers).logits
 
 
-def _write_graph(model: nn.Module, file: Path) -> None:
+def _write_graph(model: nn.Module, file: Path, names: list[str]) -> None:
     # Two ragged rows: from one row, or rows without padding, the exporter would take the mask for needless.
     pieces = torch.ones((2, 7), dtype=torch.long)
     mask = torch.ones_like(pieces)
     mask[1, 4:] = 0
+    types = torch.tensor([[0, 0, 1, 1, 0, 0, 0]] * 2)
     # Named by a hint rather than fixed: a classifier's logits have no axis of pieces.
     axes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     with _installed(), _quiet():
@@ -234,11 +243,11 @@ def _write_graph(model: nn.Module, file: Path) -> None:
         try:
             torch.onnx.export(
                 _Logits(model).eval(),
-                (pieces, mask),
+                (pieces, mask, types)[: len(names)],
                 file,
-                input_names=["input_ids", "attention_mask"],
+                input_names=names,
                 output_names=["logits"],
-                dynamic_shapes={"input_ids": axes, "attention_mask": axes},
+                dynamic_shapes=dict.fromkeys(names, axes),
                 opset_version=OPSET,
                 external_data=False,
                 dynamo=True,

@@ -23,17 +23,19 @@ if TYPE_CHECKING:
 
 ONNX_FILE = "model.onnx"
 EXPORT_AGAIN = "export the model again: companion export RUN FOLDER --onnx"
-FIELDS = {"tokens": ("policy", "max_length", "overlap"), "texts": ("kind", "pooling", "max_length")}
+FIELDS = {"tokens": ("policy", "max_length", "overlap"), "texts": ("kind", "pooling", "max_length", "pairs")}
 
 
 class OnnxModel(nn.Module):
     """An ONNX graph in the place of a model: `input_ids` and `attention_mask` of shape (rows, pieces) in, logits out.
 
+    A graph of a model that numbers the texts of a pair takes `token_type_ids` as well.
+
     Every row is computed by itself and without its padding. An int8 graph takes the scale of its activations over
     everything that is computed at once, so that in company a row would get another answer.
 
     Raises:
-        ModelError: onnxruntime cannot read the file.
+        ModelError: onnxruntime cannot read the file; or it is asked about pairs, and was exported for one text.
         MissingDependencyError: onnxruntime is not installed.
 
     Follows: the dynamic quantisation of onnxruntime, whose `DynamicQuantizeLinear` has one scale for a whole tensor.
@@ -46,14 +48,21 @@ class OnnxModel(nn.Module):
         self.place = nn.Parameter(torch.zeros(1), requires_grad=False)
         self.session = open_session(Path(file), threads or torch.get_num_threads())
         self.size = Path(file).stat().st_size
+        self.reads = {given.name for given in self.session.get_inputs()}
         self.eval()
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, **unused: Tensor) -> SimpleNamespace:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, **numbers: Tensor) -> SimpleNamespace:
         """Logits of shape (rows, pieces, classes) or (rows, classes); zeros where a row has only padding."""
+        given = {"input_ids": input_ids, "attention_mask": attention_mask, **numbers}
+        if given.keys() != self.reads:
+            raise ModelError(
+                f"the graph reads {', '.join(sorted(self.reads))}, and gets {', '.join(sorted(given))}",
+                remedy="export it on rows like those it is asked about: pairs of texts, or one text each",
+            )
         rows = []
-        for pieces, mask in zip(input_ids, attention_mask, strict=True):
+        for row, mask in enumerate(attention_mask):
             size = int(mask.sum())
-            feed = {"input_ids": pieces[None, :size].numpy(), "attention_mask": mask[None, :size].numpy()}
+            feed = {name: tensor[row : row + 1, :size].numpy() for name, tensor in given.items()}
             rows.append(torch.from_numpy(self.session.run(["logits"], feed)[0][0]))
         if rows[0].dim() == 1:
             return SimpleNamespace(logits=torch.stack(rows))
@@ -114,7 +123,7 @@ def open_onnx(folder: str | Path, *, threads: int | None = None) -> tuple[TokenT
 def _settings(folder: Path) -> dict[str, Any]:
     path = folder / SETTINGS_FILE
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
+        settings = {"pairs": False, **json.loads(path.read_text(encoding="utf-8"))}  # as of folders of before
         if settings["task"] not in FIELDS or not isinstance(settings["labels"], list):
             raise TypeError(f"task is {settings['task']!r}")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

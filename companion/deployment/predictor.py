@@ -23,6 +23,7 @@ from companion.training.resolve import autocast_for
 if TYPE_CHECKING:
     from torch import nn
 
+    from companion.tasks.entries import Given
     from companion.tasks.inference import TagPrediction
     from companion.tasks.texts import TextPrediction
     from companion.tasks.writing import Answer
@@ -94,7 +95,7 @@ class Predictor:
 
 
 class TextPredictor:
-    """A text classifier that is ready to use.
+    """A text classifier that is ready to use; one of pairs is asked about tuples of two strings.
 
     Raises:
         ConfigError: the model's device does not compute in this precision.
@@ -110,22 +111,22 @@ class TextPredictor:
         """The labels the classifier knows."""
         return self.task.labels
 
-    def predict(self, text: str) -> TextPrediction:
-        """The label of one text and its probability."""
+    def predict(self, text: Given) -> TextPrediction:
+        """The label of one text (or tuple of two) and its probability."""
         return self.predict_many([text])[0]
 
-    def predict_many(self, texts: Sequence[str]) -> list[TextPrediction]:
-        """The label of each text.
+    def predict_many(self, texts: Sequence[Given]) -> list[TextPrediction]:
+        """The label of each text, or of each tuple of two.
 
         Raises:
-            DataError: an item is not a string.
+            DataError: an item is not a string; or it is one text, and the model reads pairs, or the other way round.
         """
         _check_list(texts)
         with self._autocast():
             return self.task.predict(self.model, texts)
 
 
-def _check_list(texts: Sequence[str]) -> None:
+def _check_list(texts: Sequence[Given]) -> None:
     # A text is a sequence of texts too: each of its letters would get an answer.
     if isinstance(texts, str):
         raise DataError("the texts are one string", remedy="give a list of strings, or ask predict(text)")

@@ -8,11 +8,14 @@ from typing import Any
 
 from companion.corpora.records import Sentence
 from companion.corpora.schemes import convert, detect, entities, repair
+from companion.corpora.text_pairs import PAIR_COLUMN
 from companion.corpora.texts import Text
 from companion.doctor.probe import CannotCheck
 from companion.errors import DataError
 
 WORDS, TAGS = ("words", "tokens"), ("tags", "ner_tags", "labels", "label")
+PAIRED = "\n"
+"""Between the two texts of a pair, which are one text to every probe that compares rows."""
 TEXT, LABEL = ("text", "sentence", "content"), ("label", "labels", "class", "target")
 
 
@@ -25,7 +28,7 @@ class Row:
     tags: tuple[str, ...] = ()
     """Their tags as they were given."""
     text: str = ""
-    """The text; for words, the words joined by spaces."""
+    """The text; for words, the words joined by spaces; for a pair, both texts."""
     label: str = ""
     """The label of a text."""
 
@@ -88,12 +91,14 @@ def _row(row: Any, place: int, names: Sequence[str]) -> Row:
     if isinstance(row, Sentence):
         return _of_words(row.words, row.tags, place, names)
     if isinstance(row, Text):
-        return Row(text=row.text, label=row.label)
+        return Row(text=PAIRED.join(row.texts), label=row.label)
     if isinstance(row, Mapping):
         words, tags = _first(row, WORDS), _first(row, TAGS)
         if _is_list(words) and _is_list(tags):
             return _of_words(words, tags, place, names)
         text, label = _first(row, TEXT), _first(row, LABEL)
+        if isinstance(text, str) and isinstance(row.get(PAIR_COLUMN), str):
+            text = PAIRED.join((text, row[PAIR_COLUMN]))
         if isinstance(text, str) and label is not None and not _is_list(label):
             return Row(text=text, label=_name(label, names))
     elif isinstance(row, Sequence) and not isinstance(row, str) and len(row) == 2:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from companion.encoding.contract import IGNORE_INDEX
+from companion.encoding.pairs import PairRow
 from companion.errors import ConfigError, DataError
 from companion.randomness import permutation
 
@@ -83,8 +84,8 @@ class RowBatches:
         return len(self.rows[row])
 
     def collate(self, part: str, ids: Sequence[int]) -> dict[str, Tensor]:
-        """`input_ids` and `attention_mask` of shape (rows, longest row), dtype long."""
-        return pad([self.rows[row] for row in ids], self.pad_token_id)
+        """`input_ids`, `attention_mask`, of pairs also `token_type_ids`, of shape (rows, longest row), dtype long."""
+        return pad_pairs([self.rows[row] for row in ids], self.pad_token_id)
 
     def fingerprint(self) -> str:
         """A digest of every row and of the settings that decide the order."""
@@ -152,13 +153,13 @@ class TextBatches(RowBatches):
         self.labels = labels
 
     def collate(self, part: str, ids: Sequence[int]) -> dict[str, Tensor]:
-        """`input_ids` and `attention_mask` of shape (rows, longest row), `labels` of shape (rows,), dtype long."""
+        """What `pad_pairs` gives, of shape (rows, longest row), and `labels` of shape (rows,), dtype long."""
         import torch
 
         return {**super().collate(part, ids), "labels": torch.tensor([self.labels[row] for row in ids])}
 
     def _identity(self, row: int) -> str:
-        return f"{self.rows[row]}{self.labels[row]}"
+        return f"{self.rows[row]}{getattr(self.rows[row], 'types', '')}{self.labels[row]}"
 
 
 def pad(rows: Sequence[Sequence[int]], value: int) -> dict[str, Tensor]:
@@ -175,6 +176,15 @@ def pad(rows: Sequence[Sequence[int]], value: int) -> dict[str, Tensor]:
         input_ids[index, : len(row)] = torch.tensor(row)
         attention_mask[index, : len(row)] = 1
     return {"input_ids": input_ids, "attention_mask": attention_mask}
+
+
+def pad_pairs(rows: Sequence[Sequence[int]], value: int) -> dict[str, Tensor]:
+    """What `pad` gives and, of pairs whose texts are numbered (`PairRow`), `token_type_ids`.
+
+    Taught in: book/reference/helpdesk
+    """
+    types = [row.types for row in rows if isinstance(row, PairRow)]
+    return pad(rows, value) | ({"token_type_ids": pad(types, 0)["input_ids"]} if types else {})
 
 
 def _cut(rows: list[int], size: int) -> list[list[int]]:

@@ -54,7 +54,7 @@ def passage_of(task: Any, row: Any) -> Passage:
     """The row of a sentence (for a `TokenTask`), or of a text, sentence or string (for a `TextTask`).
 
     Raises:
-        EvaluationError: the model would read it in several windows, or not to its end.
+        EvaluationError: the model would read it in several windows, or not to its end; or it is a pair of texts.
 
     Taught in: book/engineering/explaining
     """
@@ -73,6 +73,8 @@ def _sentence(task: Any, row: Any) -> Passage:
 
 
 def _text(task: Any, row: Any) -> Passage:
+    if isinstance(row, tuple) or getattr(row, "text_pair", None) is not None or task.settings.pairs:
+        raise EvaluationError("a pair of texts cannot be explained yet", remedy="explain a model that reads one text")
     text = row if isinstance(row, str) else getattr(row, "text", None)
     if isinstance(row, Sentence):
         text = row.meta.get("text") or " ".join(row.words)

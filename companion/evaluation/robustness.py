@@ -110,7 +110,7 @@ class UnderAttack(nn.Module):
             moved_BTD = self.attack.perturbation(self.model, {PART: found})
             inputs = {name: tensor for name, tensor in found.items() if name != "labels"}
             with torch.no_grad(), perturbed(self.model, moved_BTD):
-                return self.model(**inputs, **extra)
+                return self.model(**extra | inputs)
 
     def _next(self, row: tuple[int, ...]) -> int:
         """The place of these pieces whose turn it is; after the last one, the first is next again."""

@@ -216,7 +216,8 @@ def _tasks(
     for name, corpus in corpora.items():
         kind = TextTask if isinstance(corpus, TextCorpus) else TokenTask
         labels = corpus.labels if own_heads else tuple(dict.fromkeys((*labels, *corpus.labels)))
-        found[name] = kind(labels, encoder, **options)
+        pairs = {"pairs": corpus.pairs} if isinstance(corpus, TextCorpus) else {}
+        found[name] = kind(labels, encoder, **pairs, **options)
     return found
 
 

@@ -69,7 +69,7 @@ class FineTuned:
 def make_task(
     corpus: Corpus | TextCorpus, encoder: Encoder, options: Mapping[str, Any] | None = None
 ) -> TokenTask | TextTask:
-    """The task that a corpus asks for: tagging for tagged words, classification (or regression) for labelled texts.
+    """The task that a corpus asks for: tagging for tagged words, classification (or regression) for texts or pairs.
 
     Raises:
         DataError: every text has the same label, or every word the tag O.
@@ -95,6 +95,8 @@ def make_task(
         if name not in known:
             what = "a corpus of labelled texts" if kind is TextTask else "a corpus of tagged words"
             raise ConfigError(f"{what} has no use for {name}", remedy=f"choose among {', '.join(sorted(known))}")
+    if kind is TextTask:
+        options["pairs"] = corpus.pairs
     return kind(labels, encoder, **options)
 
 

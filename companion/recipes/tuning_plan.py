@@ -113,4 +113,4 @@ def data_digests(corpus: Corpus | TextCorpus) -> dict[str, str]:
 
 
 def _content(row: Any) -> list[Any]:
-    return [row.text, row.label] if hasattr(row, "label") else [list(row.words), list(row.tags)]
+    return [*row.texts, row.label] if hasattr(row, "label") else [list(row.words), list(row.tags)]

@@ -133,9 +133,11 @@ def _licence(story: Mapping[str, Any]) -> str | None:
 def _head(story: Mapping[str, Any]) -> str:
     titles = {"tokens": "A named-entity tagger", "texts": "A text classifier", "causal_lm": "A model that answers"}
     title = titles[story["task_name"]]
-    kind = story["task"].get("kind")
+    kind, pairs = story["task"].get("kind"), story["task"].get("pairs")
     if kind == "regression":
-        title = "A model that gives texts a number"
+        title = f"A model that gives {'pairs of ' if pairs else ''}texts a number"
+    elif pairs:
+        title = "A classifier of pairs of texts"
     base = f"`{_code(story['encoder'])}`" + (
         f" ({story['base_model']})" if story["base_model"] not in (None, story["encoder"]) else ""
     )
@@ -143,23 +145,26 @@ def _head(story: Mapping[str, Any]) -> str:
     labels = [_plain(label) for label in story["labels"]]
     more = f" and {len(labels) - MOST_LABELS} more" if len(labels) > MOST_LABELS else ""
     said = "" if kind == "regression" or not labels else f" Labels: {', '.join(labels[:MOST_LABELS])}{more}."
-    several = " A text may have any number of them." if kind == "multi" else ""
+    several = f" A {'pair' if pairs else 'text'} may have any number of them." if kind == "multi" else ""
     return f"# {title}\n\nFine-tuned from {base}{trained} with {PROJECT} {story['version']}.{said}{several}"
 
 
 def _use(story: Mapping[str, Any], name: str) -> str:
     folder = _code(name).replace('"', "'")
     piped = f'from transformers import pipeline\n\nmodel = pipeline("{PIPELINES[story["task_name"]]}", "{folder}"'
+    pairs = story["task"].get("pairs")
+    loaded = f'import companion\n\nmodel = companion.load("{folder}")\nmodel.predict('
+    loaded += '("a text", "a second text"))' if pairs else '"a text")'
     if "adapter" in story:
-        code = f'import companion\n\nmodel = companion.load("{folder}")\nmodel.predict("a text")'
+        code = loaded
     elif story["task_name"] == "tokens":
         code = f'{piped}, aggregation_strategy="first")\nmodel("a text")'
     elif story["task_name"] == "causal_lm":
         code = f'{piped})\nmodel([{{"role": "user", "content": "a question"}}])'
     elif story["task"]["pooling"] == "cls":
-        code = f'{piped})\nmodel("a text")'
+        code = f"{piped})\nmodel(" + ('{"text": "a text", "text_pair": "a second text"})' if pairs else '"a text")')
     else:
-        code = f'import companion\n\nmodel = companion.load("{folder}")\nmodel.predict("a text")'
+        code = loaded
     alone = "This folder holds what was trained alone; the model it belongs to is opened by its name.\n\n"
     return f"## Use\n\n{alone if 'adapter' in story else ''}```python\n{code}\n```"
 
@@ -240,11 +245,16 @@ def _limits(story: Mapping[str, Any]) -> str:
             "false: check every detail, or answer from what a person wrote."
         )
     else:
-        lines.append(f"Texts longer than {length} word pieces are cut: their end is not read.")
+        lines.append(
+            f"Pairs longer than {length} word pieces are cut, the longer text first."
+            if story["task"].get("pairs")
+            else f"Texts longer than {length} word pieces are cut: their end is not read."
+        )
         if story["task"]["pooling"] == "mean":
             lines.append("The head reads the mean of all word pieces, which `transformers.pipeline` does not know.")
         if story["task"]["kind"] == "single":
-            lines.append("Every text gets one of the labels, also one that none of them fits.")
+            row = "pair" if story["task"].get("pairs") else "text"
+            lines.append(f"Every {row} gets one of the labels, also one that none of them fits.")
     if story["uncased"]:
         lines.append("The encoder is uncased: it cannot tell *US* from *us*.")
     if "data" in story:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from companion.corpora.text_pairs import lone_text
 from companion.errors import ConfigError, DataError, EvaluationError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class ClozePrompt:
     Raises:
         ConfigError: a template without its two places, fewer than two labels, a word that is not one piece or that two
             labels share, or a prompt that leaves no room for the text.
-        DataError: an example whose label has no word.
+        DataError: an example whose label has no word, or a pair of texts.
 
     Follows: Schick and Schütze (2021), pattern-exploiting training, without the training.
     Taught in: book/constraints/prompting
@@ -52,7 +53,9 @@ class ClozePrompt:
         self.words = {label: (own,) if isinstance(own, str) else tuple(own) for label, own in words.items()}
         self.labels = tuple(self.words)
         self.word_ids = self._word_ids()
-        self.examples = "".join(self._fill(example.text, self._first_word(example)) + " " for example in examples)
+        self.examples = "".join(
+            self._fill(lone_text(example, "a prompt"), self._first_word(example)) + " " for example in examples
+        )
         self.texts_cut = 0
         """How many texts were longer than the prompt leaves room for, in all calls so far."""
         if len(self._pieces("")) > self.max_length - 1:
@@ -69,11 +72,11 @@ class ClozePrompt:
         """The word pieces of each filled prompt; a text that is too long is cut at its end, counted and warned of.
 
         Raises:
-            DataError: a text brings a mask of its own.
+            DataError: a text brings a mask of its own, or is a pair.
         """
         found, cut = [], 0
         for number, text in enumerate(texts):
-            plain = text if isinstance(text, str) else text.text
+            plain = text if isinstance(text, str) else lone_text(text, "a prompt")
             row = self._pieces(plain)
             if len(row) > self.max_length:
                 row, cut = self._pieces(self._shorten(plain, len(row) - self.max_length)), cut + 1

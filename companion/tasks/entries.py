@@ -7,8 +7,11 @@ from typing import Any
 
 from torch import nn
 
+from companion.corpora.texts import Text
 from companion.errors import ConfigError, DataError
 
+Given = Text | str | tuple[str, str]
+"""What a text task reads: a text or a string, or two in a tuple."""
 ROWS = {
     ("words", "tags"): "Give sentences, such as corpus.train of a Corpus.",
     ("words",): "Give sentences, such as corpus.test of a Corpus.",
@@ -40,6 +43,44 @@ def check_rows(rows: Any, wanted: tuple[str, ...]) -> None:
     for number, row in enumerate(rows if isinstance(rows, list | tuple) else rows[:1], start=1):
         if not all(hasattr(row, name) for name in wanted):
             raise DataError(f"row {number} is a {type(row).__name__}", remedy=ROWS[wanted])
+
+
+def text_parts(texts: Sequence[Given], pairs: bool | None) -> list[tuple[str, ...]]:
+    """The one text of every item, or the two of every pair, as `pairs` asks for; with None, as the first item has it.
+
+    Raises:
+        DataError: an item is neither, or the other of the two.
+    """
+    parts: list[tuple[str, ...]] = []
+    for number, item in enumerate(texts):
+        if isinstance(item, str):
+            own: tuple[Any, ...] = (item,)
+        elif isinstance(item, tuple):
+            own = item if len(item) == 2 else ()
+        else:
+            both = (getattr(item, "text", None), getattr(item, "text_pair", None))
+            own = tuple(part for part in both if part is not None)
+        if len(own) not in {1, 2} or not all(isinstance(part, str) for part in own):
+            remedy = "give strings" if pairs is False else "give a tuple of two strings for each"
+            raise DataError(f"text {number + 1} is a {type(item).__name__}", remedy=remedy)
+        pairs = len(own) == 2 if pairs is None else pairs
+        if len(own) == 2 and not pairs:
+            raise DataError(
+                f"{place_of(item, number)} is a pair of texts, and the model reads one",
+                remedy="train one on pairs: fine_tune does where the corpus holds pairs, TextTask with pairs=True",
+            )
+        if len(own) == 1 and pairs:
+            raise DataError(
+                f"{place_of(item, number)} is one text, and the model reads pairs",
+                remedy='give both: a tuple ("…", "…"), or a companion.Text with a text_pair',
+            )
+        parts.append(own)
+    return parts
+
+
+def place_of(text: Any, number: int) -> str:
+    """Where a text stands: its source, or its place in the list."""
+    return getattr(text, "source", "") or f"text {number + 1}"
 
 
 def check_roles(model: Any, task: Any) -> None:

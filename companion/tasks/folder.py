@@ -31,7 +31,7 @@ SETTINGS_FILE = "companion.json"
 ADAPTER = "adapter"
 EXPORT_AGAIN = "export the model again"
 TOKEN_FIELDS = {"policy": str, "max_length": int, "overlap": int}
-TEXT_FIELDS = {"kind": str, "pooling": str, "max_length": int}
+TEXT_FIELDS = {"kind": str, "pooling": str, "max_length": int, "pairs": bool | None}
 ADAPTER_FIELDS = {"method": str, "options": dict, "base": str, "base_digest": str}
 """What the settings and the card say of a folder that holds an adapter alone."""
 
@@ -148,6 +148,7 @@ def read_text_folder(folder: Path, base: str | None = None) -> tuple[TextTask, n
     if not settings:
         kinds = {problem: kind for kind, problem in PROBLEMS.items()}
         settings = {"kind": kinds.get(getattr(encoder.config, "problem_type", None), "single"), "pooling": "cls"}
+        settings["pairs"] = None  # only who trained it knows
     try:
         task = TextTask(labels, encoder, **settings)
     except ConfigError as error:
@@ -213,7 +214,7 @@ def kind_of(folder: Path) -> str:
 
 
 def _open(
-    folder: Path, name: str, kinds: dict[str, type], base: str | None
+    folder: Path, name: str, kinds: dict[str, Any], base: str | None
 ) -> tuple[dict[str, Any] | None, Encoder, list[str], dict[str, Any]]:
     """What is said of an adapter, the encoder, the labels, and the settings, empty for a folder that others wrote."""
     from companion.models.encoder import load_encoder
@@ -246,13 +247,13 @@ def _open(
     return None, encoder, labels, settings
 
 
-def read_settings(folder: Path, task: str, kinds: dict[str, type]) -> dict[str, Any]:
+def read_settings(folder: Path, task: str, kinds: dict[str, Any]) -> dict[str, Any]:
     """The settings of a folder that an export wrote; empty for a folder that others wrote."""
     path = folder / SETTINGS_FILE
     if not path.is_file():
         return {}
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
+        settings = {"pairs": False, **json.loads(path.read_text(encoding="utf-8"))}  # as of folders of before
         if settings["task"] != task:
             raise ModelError(
                 f"this is a model for {settings['task']!r}, not for {task!r}",

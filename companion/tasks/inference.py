@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from companion.corpora.schemes import repair
-from companion.encoding.source import pad
+from companion.encoding.source import pad_pairs
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -82,7 +82,7 @@ def forward_by_length(
         while order:
             size = max(1, piece_budget // len(rows[order[0]]))
             indices, order = order[:size], order[size:]
-            inputs = pad([rows[index] for index in indices], pad_token_id)
+            inputs = pad_pairs([rows[index] for index in indices], pad_token_id)
             with torch.inference_mode():
                 output = model(**{name: tensor.to(device) for name, tensor in inputs.items()})
             # Trained positions before the text (prompt tuning) have logits too: the text's own are the last ones.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from companion.corpora.text_pairs import lone_text
 from companion.errors import ConfigError, DataError
 from companion.tasks.prompting import unit
 
@@ -37,7 +38,7 @@ class TextIndex:
     long article can be found. All vectors are held in memory and all are compared: right for a few hundred thousand.
 
     Raises:
-        DataError: no document, or one without a passage, with its place.
+        DataError: no document, or one without a passage or of a pair of texts, with its place.
 
     Follows: the bi-encoder search of Reimers and Gurevych (2019), Sentence-BERT.
     Taught in: book/outlook/three-applications
@@ -99,7 +100,7 @@ class TextIndex:
 
 
 def _passages(document: Text | str | Sequence[str], number: int) -> list[str]:
-    text = getattr(document, "text", document)
+    text = lone_text(document, "an index") if hasattr(document, "text_pair") else getattr(document, "text", document)
     own = [text] if isinstance(text, str) else list(text)
     if not own or not all(isinstance(passage, str) and passage.strip() for passage in own):
         raise DataError(f"document {number} has no passage, or an empty one", remedy="leave out what says nothing")

@@ -10,10 +10,9 @@ from companion.errors import ConfigError, EvaluationError
 from companion.evaluation.classification import ClassificationReport, score_labels
 from companion.evaluation.entities import score_entities, surface_forms
 from companion.evaluation.regression import RegressionReport, score_numbers
-from companion.tasks.entries import check_roles, check_rows
+from companion.tasks.entries import check_roles, check_rows, place_of
 from companion.tasks.inference import predict_tags
 from companion.tasks.targets import number_of
-from companion.tasks.texts import place_of
 
 if TYPE_CHECKING:
     from torch import nn

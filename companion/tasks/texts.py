@@ -1,4 +1,4 @@
-"""Text classification: one label, several labels or a number per text, on the mean of its word pieces or on [CLS]."""
+"""Text classification: one label, several or a number per text or pair, on the mean of its word pieces or on [CLS]."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.corpora.texts import JOINT
+from companion.encoding.pairs import longest_first, pair_frame
 from companion.encoding.pieces import special_tokens, whole_characters
 from companion.encoding.source import TextBatches
 from companion.errors import ConfigError, DataError
 from companion.models.origin import remember_exporter
 from companion.models.text_head import padding_piece
-from companion.tasks.entries import check_encoder, check_rows
+from companion.tasks.entries import Given, check_encoder, check_rows, place_of, text_parts
 from companion.tasks.targets import PROBLEMS, check_class_weights, label_set, objective_of, target_of
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ class TextSettings:
     pooling: str = "mean"
     """What the head reads: "mean" of the real pieces, or "cls", the first piece (of a decoder, the last)."""
     max_length: int = LONGEST
-    """Word pieces of a text, special tokens included; longer texts are cut, counted and said."""
+    """Word pieces of a row, special tokens included; longer texts are cut, counted and said."""
+    pairs: bool | None = False
+    """Whether a row is a pair of texts; None of a folder that others wrote: as the texts come."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +63,8 @@ class TextTask:
     `kind="multi"` gives any number of them instead (a text's labels are joined by `|`), `kind="regression"` a number
     (`labels` then holds its name alone, and a text's label is the number as text). `pooling="mean"` suits encoders
     trained on sentence similarity (the offline one: its [CLS] was never trained); `"cls"` is the usual `transformers`
-    head.
+    head. With `pairs=True` a row is two texts, put together as the tokenizer does it; where they are too long, the
+    longer one is cut first.
 
     Raises:
         ConfigError: the labels are not a label set, or a setting is outside its range.
@@ -78,6 +82,7 @@ class TextTask:
         kind: str = "single",
         pooling: str = "mean",
         max_length: int | None = None,
+        pairs: bool | None = False,
         class_weights: Sequence[float] | None = None,
         label_smoothing: float = 0.0,
     ) -> None:
@@ -87,14 +92,15 @@ class TextTask:
         labels = label_set(labels, kind)
         check_class_weights(class_weights, labels)
         length = min(encoder.max_length, LONGEST) if max_length is None else max_length
-        if isinstance(length, bool) or not isinstance(length, int) or not 3 <= length <= encoder.max_length:
+        least = pair_frame(encoder).size + 2 if pairs else 3
+        if isinstance(length, bool) or not isinstance(length, int) or not least <= length <= encoder.max_length:
             raise ConfigError(
                 f"max_length is {max_length!r}",
-                remedy=f"choose a whole number of word pieces from 3 to {encoder.max_length}",
+                remedy=f"choose a whole number of word pieces from {least} to {encoder.max_length}",
             )
         self.labels, self.encoder = labels, encoder
         self.label_ids = {label: index for index, label in enumerate(self.labels)}
-        self.settings = TextSettings(kind=kind, pooling=pooling, max_length=length)
+        self.settings = TextSettings(kind=kind, pooling=pooling, max_length=length, pairs=pairs)
         self.objective = objective_of(kind, class_weights, label_smoothing)
         self.texts_cut = 0
         """How many texts were longer than `max_length`, in all calls so far."""
@@ -122,11 +128,11 @@ class TextTask:
         remember_exporter(model, self.export)
         return model
 
-    def encode(self, texts: Sequence[Text] | Sequence[str]) -> list[list[int]]:
+    def encode(self, texts: Sequence[Given]) -> list[list[int]]:
         """The word pieces of each text, special tokens included, at most `max_length`; a cut is counted and warned of.
 
         Raises:
-            DataError: an item is not a text, or the tokenizer has no piece for anything in it.
+            DataError: an item is not a text (or pair), or the tokenizer has no piece for anything in it.
         """
         rows, cut = self._encode(texts)
         if cut:
@@ -138,19 +144,14 @@ class TextTask:
             )
         return rows
 
-    def _encode(self, texts: Sequence[Text] | Sequence[str]) -> tuple[list[list[int]], list[int]]:
+    def _encode(self, texts: Sequence[Given]) -> tuple[list[list[int]], list[int]]:
         """The rows, and which of them were cut."""
-        plain = [text if isinstance(text, str) else getattr(text, "text", None) for text in texts]
-        for number, text in enumerate(plain):
-            if text is None:
-                raise DataError(f"text {number + 1} is a {type(texts[number]).__name__}", remedy="give strings")
-        if not plain:
+        parts = text_parts(texts, self.settings.pairs)
+        if not parts:
             return [], []
-        tokenizer = self.encoder.tokenizer
-        before, after = special_tokens(tokenizer)
-        room = self.settings.max_length - len(before) - len(after)
+        plain = [part for own in parts for part in own]
         # Cut here rather than by the tokenizer, which would keep the limit among its own settings and export it.
-        found = tokenizer(
+        found = self.encoder.tokenizer(
             [whole_characters(text) for text in plain],
             add_special_tokens=False,
             padding=False,
@@ -159,13 +160,31 @@ class TextTask:
         )["input_ids"]
         for number, pieces in enumerate(found):
             if not pieces:
+                place = number // len(parts[0])
                 raise DataError(
-                    f"{place_of(texts[number], number)}: the tokenizer finds no piece in {plain[number][:40]!r}",
+                    f"{place_of(texts[place], place)}: the tokenizer finds no piece in {plain[number][:40]!r}",
                     remedy="leave out texts without words",
                 )
-        cut = [number for number, pieces in enumerate(found) if len(pieces) > room]
+        rows, cut = self._rows(found) if len(parts[0]) == 1 else self._pair_rows(found[::2], found[1::2])
         self.texts_cut += len(cut)
+        return rows, cut
+
+    def _rows(self, found: Sequence[list[int]]) -> tuple[list[list[int]], list[int]]:
+        before, after = special_tokens(self.encoder.tokenizer)
+        room = self.settings.max_length - len(before) - len(after)
+        cut = [number for number, pieces in enumerate(found) if len(pieces) > room]
         return [[*before, *pieces[:room], *after] for pieces in found], cut
+
+    def _pair_rows(
+        self, firsts: Sequence[list[int]], seconds: Sequence[list[int]]
+    ) -> tuple[list[list[int]], list[int]]:
+        frame, rows, cut = pair_frame(self.encoder), [], []
+        room = self.settings.max_length - frame.size
+        for number, (first, second) in enumerate(zip(firsts, seconds, strict=True)):
+            kept = longest_first(len(first), len(second), room)
+            cut += [number] * (kept != (len(first), len(second)))
+            rows.append(frame.row(first[: kept[0]], second[: kept[1]]))
+        return rows, cut
 
     def batches(
         self, texts: Sequence[Text], *, batch_size: int = 32, order: str = "bucketed", seed: int | None = None
@@ -200,11 +219,11 @@ class TextTask:
 
         return TextEvaluator(self, texts)
 
-    def predict(self, model: nn.Module, texts: Sequence[Text] | Sequence[str]) -> list[TextPrediction]:
-        """The label and its probability for each text; its own label is not read.
+    def predict(self, model: nn.Module, texts: Sequence[Given]) -> list[TextPrediction]:
+        """The label and its probability for each text, or tuple of two; its own label is not read.
 
         Raises:
-            DataError: an item is not a text, or the tokenizer has no piece for anything in it.
+            DataError: an item is not a text (or pair), or the tokenizer has no piece for anything in it.
         """
         rows, cut = self._encode(texts)
         return self.predict_rows(model, rows, cut)
@@ -272,8 +291,3 @@ class TextTask:
         from companion.tasks.folder import read_text_folder
 
         return read_text_folder(Path(folder), base)
-
-
-def place_of(text: Text | str, number: int) -> str:
-    """Where a text stands: its source, or its place in the list."""
-    return getattr(text, "source", "") or f"text {number + 1}"

@@ -205,7 +205,7 @@ def test_what_is_no_request_is_named(port):  # H06
 
 
 def test_a_service_that_falls_over_is_told(registry, monkeypatch):
-    monkeypatch.setattr(app_module, "_checked", lambda asked, settings: [asked.text] if asked.text else asked.texts[0])
+    monkeypatch.setattr(app_module, "_checked", lambda asked, *more: [asked.text] if asked.text else asked.texts[0])
     with running(serve_app(registry, settings())) as open_port:
         found = service.attack_malformed(open_port)
     assert 500 in {status for status, _ in found.values()}

@@ -67,7 +67,7 @@ def observe(task: Any, model: nn.Module, rows: Sequence[Any]) -> list[Observatio
     """What a model says about each row, and how the row looks to its tokenizer; labels of rows are not read.
 
     `task` is a `TokenTask` (rows are sentences, or strings that are split into words) or a `TextTask` (rows are texts,
-    sentences, or strings).
+    sentences, strings, or tuples of two; the words and pieces of a pair are those of both).
 
     Raises:
         DataError: there is no row, or one that holds no text.
@@ -83,9 +83,10 @@ def observe(task: Any, model: nn.Module, rows: Sequence[Any]) -> list[Observatio
         said = [(found.tags, fmean(found.scores), len(entities(found.tags))) for found in tagged]
         pieces = _pieces(task, words, split=True)
     else:
-        texts = [_text(row) for row in rows]
-        said = [((found.label,), found.score, None) for found in task.predict(model, texts)]
-        pieces = _pieces(task, texts, split=False)
+        texts = [_texts(row) for row in rows]
+        asked = [own if len(own) == 2 else own[0] for own in texts]
+        said = [((found.label,), found.score, None) for found in task.predict(model, asked)]
+        pieces = _pieces(task, [" ".join(own) for own in texts], split=False)
     unknown = task.encoder.tokenizer.unk_token_id
     return [
         Observation(
@@ -96,19 +97,19 @@ def observe(task: Any, model: nn.Module, rows: Sequence[Any]) -> list[Observatio
 
 
 def _words(row: Any, number: int) -> tuple[str, ...]:
-    words = row.words if isinstance(row, Sentence) else tuple(split_words(_text(row)))
+    words = row.words if isinstance(row, Sentence) else tuple(split_words(" ".join(_texts(row))))
     if not words:
         raise DataError(f"row {number} holds no word", remedy="leave out rows without text")
     return tuple(words)
 
 
-def _text(row: Any) -> str:
+def _texts(row: Any) -> tuple[str, ...]:
     if isinstance(row, Sentence):
-        return row.meta.get("text") or " ".join(row.words)
-    text = row if isinstance(row, str) else getattr(row, "text", None)
-    if not isinstance(text, str):
+        return (row.meta.get("text") or " ".join(row.words),)
+    texts = (row,) if isinstance(row, str) else row if isinstance(row, tuple) else getattr(row, "texts", ())
+    if len(texts) not in {1, 2} or not all(isinstance(text, str) for text in texts):
         raise DataError(f"a row is a {type(row).__name__}", remedy="give strings, texts or sentences")
-    return text
+    return texts
 
 
 def _pieces(task: Any, rows: Sequence[Any], *, split: bool) -> list[list[int]]:

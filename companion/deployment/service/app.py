@@ -169,8 +169,9 @@ async def _predict(request: Request, name: str | None, asked: PredictRequest) ->
     model = state.registry.get(name)
     if model is None:
         raise _no_model()
-    texts = _checked(asked, settings)
-    facts |= {"model": model.name, "texts": len(texts), "characters": sum(map(len, texts))}
+    texts = _checked(asked, settings, model.pairs)
+    sizes = [len(part) for own in texts for part in ([own] if isinstance(own, str) else own)]
+    facts |= {"model": model.name, "texts": len(texts), "characters": sum(sizes)}
     if facts["characters"] <= INLINE:
         prepared = _prepare(model, texts, cut_allowed=asked.cut_allowed)
     else:
@@ -190,7 +191,7 @@ async def _predict(request: Request, name: str | None, asked: PredictRequest) ->
     return JSONResponse({"model": model.name, "version": model.version, "results": answers})
 
 
-def _prepare(model: ServedModel, texts: list[str], *, cut_allowed: bool) -> list[Prepared]:
+def _prepare(model: ServedModel, texts: list[Any], *, cut_allowed: bool) -> list[Prepared]:
     prepared = []
     for number, text in enumerate(texts):
         try:
@@ -202,20 +203,38 @@ def _prepare(model: ServedModel, texts: list[str], *, cut_allowed: bool) -> list
     return prepared
 
 
-def _checked(asked: PredictRequest, settings: ServiceSettings) -> list[str]:
+def _checked(asked: PredictRequest, settings: ServiceSettings, pairs: bool | None) -> list[Any]:
+    """The texts, or tuples of two, that a model of this kind can be asked about."""
     if (asked.text is None) == (asked.texts is None):
         raise Refused(400, "bad_request", "send either text or texts", field="text")
-    texts = [asked.text] if asked.text is not None else list(asked.texts or ())
+    alone = asked.text is not None
+    texts = [asked.text] if alone else list(asked.texts or ())
+    _check_texts(texts, "text" if alone else "texts", settings)
+    seconds, field = (asked.text_pair, "text_pair") if alone else (asked.text_pairs, "text_pairs")
+    if (asked.text_pairs if alone else asked.text_pair) is not None:
+        raise Refused(400, "bad_request", "send text with text_pair, or texts with text_pairs", field=field)
+    if pairs is not None and pairs != (seconds is not None):
+        reads = f"pairs of texts: send {field} as well" if pairs else f"one text: leave {field} out"
+        raise Refused(400, "bad_request", f"the model reads {reads}", field=field)
+    if seconds is None:
+        return texts
+    seconds = [seconds] if isinstance(seconds, str) else seconds
+    if len(seconds) != len(texts):
+        raise Refused(400, "bad_request", f"send one second text for each of the {len(texts)} texts", field=field)
+    _check_texts(seconds, field, settings)
+    return list(zip(texts, seconds, strict=True))
+
+
+def _check_texts(texts: list[str], field: str, settings: ServiceSettings) -> None:
     if len(texts) > settings.max_texts:
-        raise Refused(413, "too_many_texts", f"a request may hold {settings.max_texts} texts", field="texts")
+        raise Refused(413, "too_many_texts", f"a request may hold {settings.max_texts} texts", field=field)
     for number, text in enumerate(texts):
-        field = "text" if asked.text is not None else f"texts.{number}"
+        place = f"{field}.{number}" if field.endswith("s") else field
         if len(text) > settings.max_characters:
             limit = settings.max_characters
-            raise Refused(413, "text_too_long", f"a text may have {limit} characters", field=field)
+            raise Refused(413, "text_too_long", f"a text may have {limit} characters", field=place)
         if HALF_A_CHARACTER.search(text):
-            raise Refused(400, "half_a_character", "the text holds half of a surrogate pair", field=field)
-    return texts
+            raise Refused(400, "half_a_character", "the text holds half of a surrogate pair", field=place)
 
 
 def _count(metrics: Metrics, model: ServedModel, facts: dict[str, Any], answers: list[dict[str, Any]]) -> None:

@@ -28,30 +28,32 @@ class SameBits(nn.Module):
         """For each shape that was tried, whether its rows keep their bits."""
         self.eval()
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> SimpleNamespace:
-        """Logits with a first axis of rows."""
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, **numbers: Tensor) -> SimpleNamespace:
+        """Logits with a first axis of rows; `numbers` are the `token_type_ids` of pairs of texts."""
+        given = {"input_ids": input_ids, "attention_mask": attention_mask, **numbers}
         if len(input_ids) == 1 or not bool(attention_mask.all()):
-            return SimpleNamespace(logits=self._ask(input_ids, attention_mask))
+            return SimpleNamespace(logits=self._ask(given))
         parts, start = [], 0
         while start < len(input_ids):
             size = 1 << ((len(input_ids) - start).bit_length() - 1)
-            part = slice(start, start + size)
-            parts.append(self._together(input_ids[part], attention_mask[part]))
+            parts.append(self._together(_rows(given, start, size)))
             start += size
         return SimpleNamespace(logits=torch.cat(parts))
 
-    def _together(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        shape = (input_ids.shape[0], input_ids.shape[1])
+    def _together(self, given: dict[str, Tensor]) -> Tensor:
+        shape = (given["input_ids"].shape[0], given["input_ids"].shape[1])
         if shape[0] == 1:
-            return self._ask(input_ids, attention_mask)
+            return self._ask(given)
         if self.proved.get(shape):
-            return self._ask(input_ids, attention_mask)
-        alone = torch.cat(
-            [self._ask(input_ids[row : row + 1], attention_mask[row : row + 1]) for row in range(shape[0])]
-        )
+            return self._ask(given)
+        alone = torch.cat([self._ask(_rows(given, row, 1)) for row in range(shape[0])])
         if shape not in self.proved:
-            self.proved[shape] = torch.equal(alone, self._ask(input_ids, attention_mask))
+            self.proved[shape] = torch.equal(alone, self._ask(given))
         return alone
 
-    def _ask(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+    def _ask(self, given: dict[str, Tensor]) -> Tensor:
+        return self.model(**given).logits
+
+
+def _rows(given: dict[str, Tensor], start: int, size: int) -> dict[str, Tensor]:
+    return {name: tensor[start : start + size] for name, tensor in given.items()}

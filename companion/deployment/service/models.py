@@ -31,17 +31,17 @@ class TextTooLong(DataError):
 class Prepared:
     """A text whose word pieces are known: what is left is the model."""
 
-    text: str
-    """The text."""
     pieces: int
     """Word pieces, special tokens included; of several windows together."""
     key: Any
     """What texts share that may be computed together; None where this one is computed alone."""
+    text: str = ""
+    """A tagger's text."""
     spans: tuple[tuple[int, int], ...] = ()
-    """Where its words stand; of a classifier's text empty."""
+    """Where its words stand."""
     alignment: Alignment | None = None
     """A tagger's windows; None where there is no word."""
-    row: tuple[int, ...] = ()
+    row: Sequence[int] = ()
     """A classifier's word pieces."""
     cut: bool = False
     """Whether a classifier does not see the text's end."""
@@ -92,8 +92,13 @@ class ServedModel:
         """ "tokens" or "texts"."""
         return self.task.name
 
-    def prepare(self, text: str, *, cut_allowed: bool = False) -> Prepared:
-        """Find the word pieces of one text.
+    @property
+    def pairs(self) -> bool | None:
+        """Whether it is asked about pairs of texts; None where its folder does not say."""
+        return self.task.settings.pairs if self.kind == "texts" else False
+
+    def prepare(self, text: str | tuple[str, str], *, cut_allowed: bool = False) -> Prepared:
+        """Find the word pieces of one text, or of one pair.
 
         Raises:
             TextTooLong: it is longer than a classifier reads, and it is not to be cut.
@@ -106,8 +111,8 @@ class ServedModel:
                     f"the text is longer than the {self.task.settings.max_length} word pieces that the model reads",
                     remedy="send a shorter text, or allow the cut: cut_allowed",
                 )
-            row = tuple(rows[0])
-            return Prepared(text=text, pieces=len(row), key=len(row), row=row, cut=bool(cut))
+            row = rows[0]
+            return Prepared(pieces=len(row), key=len(row), row=row, cut=bool(cut))
         spans = tuple(word_spans(text))
         if not spans:
             return Prepared(text=text, pieces=0, key=0)
@@ -158,6 +163,7 @@ class ServedModel:
             "labels": list(self.task.labels),
             "format": self.format,
             "version": self.version,
+            "pairs": self.pairs,
         }
 
 

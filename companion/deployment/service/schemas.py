@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class PredictRequest(BaseModel):
-    """One text, or several."""
+    """One text, or several; of a model that reads pairs, each with its second text."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, json_schema_extra={"examples": [{"text": "Angela Merkel visited Wolfsburg."}]}
@@ -12,6 +12,8 @@ class PredictRequest(BaseModel):
 
     text: str | None = Field(None, description="One text; give either this or texts.")
     texts: list[str] | None = Field(None, description="Several texts.")
+    text_pair: str | None = Field(None, description="The second text, for a model that reads pairs.")
+    text_pairs: list[str] | None = Field(None, description="The second text of each of several.")
     cut_allowed: bool = Field(False, description="Let a classifier read the beginning of a text that is too long.")
 
 
@@ -51,6 +53,7 @@ class ModelDescription(BaseModel):
     labels: list[str]
     format: str
     version: str
+    pairs: bool | None = Field(None, description="Whether it reads pairs of texts; null where its folder does not say.")
 
 
 class ModelList(BaseModel):

@@ -11,8 +11,9 @@ import companion
 from companion.deployment import compression
 from companion.deployment.compression import Parity, ParityBound, export_onnx, measure_parity
 from companion.deployment.onnx_folder import ONNX_FILE, OnnxModel, is_onnx_folder, open_onnx
-from companion.errors import ConfigError, ExportError, ModelError
+from companion.errors import ConfigError, DataError, ExportError, ModelError
 from tests.faults.service import make_folder
+from tests.tokenizers import make_model_folder
 from tests.unit.tasks.conftest import make_sentences
 
 TEXTS = ["Angela Merkel visited New York City .", "Müller left Wolfsburg .", "a", ""]
@@ -63,7 +64,7 @@ def test_company_changes_nothing_although_scales_are_dynamic(made):
 def test_a_bad_graph_is_not_written(made, monkeypatch, tmp_path):
     root, predictor, _ = made
     graph = (root / "int8" / ONNX_FILE).read_bytes()
-    monkeypatch.setattr(compression, "_write_graph", lambda model, file: file.write_bytes(graph))
+    monkeypatch.setattr(compression, "_write_graph", lambda model, file, names: file.write_bytes(graph))
     monkeypatch.setattr(compression, "quantise", lambda source, target: target.write_bytes(graph))
     with torch.no_grad():
         predictor.model.classifier.bias.add_(torch.tensor([0.0, 50.0, 0.0, 0.0, 0.0]))
@@ -114,3 +115,23 @@ def test_what_cannot_be_asked_for_is_said(made, tmp_path):
         open_onnx(tmp_path / "broken")
     with pytest.raises(ModelError, match="cannot be opened"):
         OnnxModel(tmp_path / "broken" / ONNX_FILE)
+
+
+def test_a_graph_of_pairs_numbers_its_texts_and_refuses_rows_without(tmp_path):
+    file = make_model_folder("wordpiece", tmp_path / "encoder") / "tokenizer_config.json"
+    names = ["input_ids", "token_type_ids", "attention_mask"]
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"model_input_names": names}), encoding="utf-8")
+    task = companion.TextTask(("no", "yes"), companion.load_encoder(str(tmp_path / "encoder")), pairs=True)
+    predictor = companion.load(task.export(task.model(seed=2), tmp_path / "plain"))
+    rows = [companion.Text(text="left", text_pair=f"visited {place}", label="no") for place in ("Wolfsburg", "北京")]
+    assert export_onnx(predictor, tmp_path / "graph", rows, precision="fp32").largest_difference < 1e-4
+    graph = companion.load(tmp_path / "graph")
+    assert graph.model.reads == set(names)
+    asked = [row.texts for row in rows] + [("left Wolfsburg and 北京", "left")]
+    for one, other in zip(predictor.predict_many(asked), graph.predict_many(asked), strict=True):
+        assert one.score == pytest.approx(other.score, abs=1e-5)
+    with pytest.raises(DataError, match="the model reads pairs"):
+        graph.predict("left")
+    pieces = torch.ones((1, 3), dtype=torch.long)
+    with pytest.raises(ModelError, match="the graph reads attention_mask, input_ids, token_type_ids"):
+        graph.model(pieces, pieces)

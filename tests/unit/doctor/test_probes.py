@@ -254,3 +254,15 @@ def test_the_share_of_leaked_rows_is_a_number():
     [finding] = companion.doctor(train=rows[:1], test=[rows[0], *other * 3], only=["test rows in train"]).findings
     assert finding.numbers["share"] == 0.25
     assert "25.0% of 4 rows" in finding.measured
+
+
+@pytest.mark.parametrize("form", ["Text", "dictionary"])
+def test_two_hypotheses_about_one_premise_are_no_contradiction(form):
+    made = {
+        "Text": lambda second, label: companion.Text(text="A man sleeps.", text_pair=second, label=label),
+        "dictionary": lambda second, label: {"text": "A man sleeps.", "text_pair": second, "label": label},
+    }[form]
+    told = companion.doctor(only=["contradictory labels"], train=[made("He rests.", "yes"), made("He runs.", "no")])
+    assert not told.findings
+    told = companion.doctor(only=["contradictory labels"], train=[made("He rests.", "yes"), made("He rests.", "no")])
+    assert len(told.findings) == 1
