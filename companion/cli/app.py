@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from companion.cli.classroom import build_class_app
-from companion.cli.options import BASE_HELP, ENCODING_HELP, FORMAT_HELP, JSON, PRECISION_HELP, REPAIR_HELP
+from companion.cli.options import BASE_HELP, ENCODING_HELP, FORMAT_HELP, JSON, PAIR_HELP, PRECISION_HELP, REPAIR_HELP
 from companion.cli.training_commands import train, tune
 
 
@@ -120,7 +120,11 @@ def predict(
     text: Annotated[
         list[str] | None, typer.Argument(help="Texts; without any, or with -, lines of standard input.")
     ] = None,
-    file: Annotated[Path | None, typer.Option(help="Read texts from this file, one a line.")] = None,
+    text_pair: Annotated[list[str] | None, typer.Option(help=PAIR_HELP)] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help='Read texts from this file, one a line; pairs as {"text": …, "text_pair": …} a line.'),
+    ] = None,
     base: Annotated[str | None, typer.Option(help=BASE_HELP)] = None,
     precision: Annotated[str, typer.Option(help=PRECISION_HELP)] = "fp32",
     as_json: JSON = False,
@@ -128,7 +132,7 @@ def predict(
     """Find entities in texts with offsets and scores, or give each its label; --json prints one object a line."""
     from companion.cli.predict import predict_texts
 
-    predict_texts(folder, text or [], file, base=base, precision=precision, as_json=as_json)
+    predict_texts(folder, text or [], file, seconds=text_pair or [], base=base, precision=precision, as_json=as_json)
 
 
 def export(

@@ -77,6 +77,7 @@ def settings_apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
     sides = [
         {f"{name} rows": story.get("data", {}).get("digests", {}).get(name) for name in ("train", "dev")}
         | {name: story.get(name) for name in ("encoder", "adaptation")}
+        | {"pairs": False}  # what stories of before do not say
         | story.get("task", {})
         | {name: value for name, value in story.get("config", {}).items() if name != "progress"}
         for story in (before, after)

@@ -135,7 +135,7 @@ def print_errors(
         print(plain(f"\n{gold} → {guess} ({number:,})"))
         pairs = zip(rows, report.gold, report.predicted, strict=True)
         for row in [row for row, right, said in pairs if (right, said) == (gold, guess)][:most]:
-            print(plain(f"  {row.text}"))
+            print(plain(f"  {' | '.join(row.texts)}"))
 
 
 def _check_labels(task: TokenTask | TextTask, rows: Sequence[Sentence] | Sequence[Text]) -> None:

@@ -13,6 +13,7 @@ ENCODING_HELP = "The encoding of the files; cp1252 for many that Excel wrote on 
 REPAIR_HELP = "Repair tags that break the scheme and spans that cut words, and count them."
 PRECISION_HELP = "fp32; bf16: quicker on processors that compute in it, scores differ in the third digit; or auto."
 BASE_HELP = "Of an adapter alone: the model folder it was trained on, where that is a local one."
+PAIR_HELP = "The second text of each, in order, for a model that reads pairs."
 FORMAT_HELP = "auto, conll, csv, or jsonl (also one JSON list, and what annotation tools export)."
 TASK_HELP = (
     "tokens (words with tags), text (texts with labels), answers (prompts with answers), or auto: by the columns."

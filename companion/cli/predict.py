@@ -33,15 +33,24 @@ STDIN = "-"
 
 
 def predict_texts(
-    folder: Path, texts: list[str], file: Path | None, *, base: str | None, precision: str, as_json: bool
+    folder: Path,
+    texts: list[str],
+    file: Path | None,
+    *,
+    seconds: list[str],
+    base: str | None,
+    precision: str,
+    as_json: bool,
 ) -> None:
     """Print the entities (or, from a classifier, the label) of each text: for people, or one JSON object a line.
 
+    `seconds` are the second texts of `texts`, for a classifier of pairs; a file of pairs holds a JSON object a line.
     What comes through a pipe or from a keyboard is answered as it comes.
 
     Raises:
         DataError: the file or standard input cannot be read, or there is no text.
-        ConfigError: texts and a file are given, there is no such precision, or this machine does not compute in it.
+        ConfigError: texts and a file are given, the model reads one text and gets two (or the other way round), there
+            is no such precision, or this machine does not compute in it.
     """
     from companion.deployment.predictor import load
 
@@ -52,11 +61,15 @@ def predict_texts(
         )
     texts, file = [] if texts == [STDIN] else texts, None if file == Path(STDIN) else file
     predictor = load(model_folder(folder), base=base, precision=precision)
+    pairs = getattr(predictor.task.settings, "pairs", False)
+    given = _with_seconds(texts, seconds, pairs) if texts or seconds else []
     ways: dict[str, Any] = {"texts": _print_labels, "causal_lm": _print_answers}
     if file is not None and file.suffix.lower() in FORMATS:
         say(f"{file.name}: each line is one text, as it stands, a header and further columns included")
     printed, seen = ways.get(predictor.task.name, _print_entities), 0
-    for chunk in _chunks(texts) if texts else _read(file):
+    for chunk in _chunks(given) if given else _read(file):
+        if not given and pairs is not False:
+            chunk = [_pair_in(line, seen + place, file, pairs) for place, line in enumerate(chunk, start=1)]
         seen += len(chunk)
         printed(predictor, chunk, as_json=as_json)
         # The next line may come in an hour, and who reads this is waiting.
@@ -77,16 +90,57 @@ def _print_entities(predictor: Predictor, texts: list[str], *, as_json: bool) ->
         print()
 
 
-def _print_labels(predictor: TextPredictor, texts: list[str], *, as_json: bool) -> None:
-    """Print the label of each text; an empty line has none."""
-    answers = iter(predictor.predict_many([text for text in texts if text.strip()]))
+def _with_seconds(texts: list[str], seconds: list[str], pairs: bool | None) -> list[Any]:
+    """The texts as they are, or each with its second one.
+
+    Raises:
+        ConfigError: there are not as many seconds, or the model has no use for them, or cannot do without.
+    """
+    if seconds and pairs is False:
+        raise ConfigError("--text-pair is given, and the model reads one text", remedy="leave it out")
+    if len(seconds) != len(texts) and (seconds or pairs):
+        raise ConfigError(
+            f"the model reads pairs, and there are {len(texts)} texts and {len(seconds)} of --text-pair",
+            remedy="give one --text-pair for each text, in order",
+        )
+    return list(zip(texts, seconds, strict=True)) if seconds else texts
+
+
+def _pair_in(line: str, number: int, file: Path | None, asked: bool | None) -> Any:
+    """The two texts of a line of JSON; an empty line, or where pairs need not be, any other line as it is.
+
+    Raises:
+        DataError: the model reads pairs, and this is none.
+    """
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        found = None
+    both = tuple(found.get(name) for name in ("text", "text_pair")) if isinstance(found, dict) else ()
+    if both and all(isinstance(text, str) for text in both):
+        return both
+    if asked and line.strip():
+        raise DataError(
+            "the line is no pair of texts, and the model reads pairs",
+            file=file,
+            line=number,
+            remedy='write {"text": "…", "text_pair": "…"} on every line',
+        )
+    return line
+
+
+def _print_labels(predictor: TextPredictor, texts: list[Any], *, as_json: bool) -> None:
+    """Print the label of each text or pair; an empty line has none."""
+    asked = [text for text in texts if isinstance(text, tuple) or text.strip()]
+    answers = iter(predictor.predict_many(asked))
     for text in texts:
-        found = next(answers) if text.strip() else None
+        found = next(answers) if isinstance(text, tuple) or text.strip() else None
+        row = dict(zip(("text", "text_pair"), [text] if isinstance(text, str) else text, strict=False))
         if as_json:
             answer = {"label": None} if found is None else asdict(found)
-            print(json.dumps({"text": text, **answer}, ensure_ascii=False))
+            print(json.dumps({**row, **answer}, ensure_ascii=False))
             continue
-        print(plain(text))
+        print(plain("\n".join(row.values())))
         if found is not None:
             score = "" if predictor.task.settings.kind == "regression" else f" ({found.score:.2f})"
             print(plain(f"  {found.label or 'no label'}{score}" + (", cut" if found.cut else "")))

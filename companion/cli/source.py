@@ -19,9 +19,9 @@ FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", 
 COLUMN_FIELDS = {
     ("conll", "tokens"): {"word": "word_column", "tag": "tag_column"},
     ("csv", "tokens"): {"word": "word", "tag": "tag", "sentence": "sentence"},
-    ("csv", "text"): {"text": "text", "label": "label"},
+    ("csv", "text"): {"text": "text", "text_pair": "text_pair", "label": "label"},
     ("jsonl", "tokens"): {"words": "words", "tags": "tags", "text": "text", "spans": "spans"},
-    ("jsonl", "text"): {"text": "text", "label": "label"},
+    ("jsonl", "text"): {"text": "text", "text_pair": "text_pair", "label": "label"},
 }
 NEEDED = {
     ("conll", "tokens"): (("word", "tag"),),
@@ -31,8 +31,8 @@ NEEDED = {
     ("jsonl", "text"): (("text", "label"),),
 }
 """Which names have to be there; of several ways one will do."""
-PAIRED = {"premise", "hypothesis", "sentence1", "sentence2", "question1", "question2", "text_a", "text_b"}
-"""What data sets of text pairs call the two texts."""
+PAIRED = ("premise", "hypothesis", "sentence1", "sentence2", "question1", "question2", "text_a", "text_b")
+"""What data sets of text pairs call the two texts, first and second by turns."""
 FORMS = ("conll", "csv", "jsonl")
 TASKS = ("tokens", "text")
 WHAT = {"tokens": "tagged words", "text": "labelled texts"}
@@ -55,7 +55,7 @@ class Source:
     task: str = "auto"
     """"tokens" (every word has a tag), "text" (every text has a label); "auto" goes by the columns of the file."""
     columns: str | None = None
-    """`word=token,tag=label,sentence=id`, or `text=review,label=stars`."""
+    """`word=token,tag=label,sentence=id`, `text=review,label=stars`, or `text=premise,text_pair=hypothesis`."""
     scheme: str = "auto"
     """The tag scheme of the files."""
     repair: bool = False
@@ -155,14 +155,14 @@ class Source:
             fitting = [task for task in asked if not lacking[task]]
             if not fitting:
                 what = {"csv": "column", "jsonl": "key"}[kind]
-                paired = set() if "text" in named else PAIRED & set(max(there, key=len))
-                if paired:
+                paired = [] if "text" in named else [name for name in PAIRED if name in max(there, key=len)]
+                if len(paired) == 2:
                     raise DataError(
-                        f"{' and '.join(sorted(paired))} are a pair of texts, and a text classifier reads one",
+                        f"{' and '.join(paired)} are a pair of texts, and nothing says so",
                         file=path,
                         line=1,
-                        remedy="write both into one column, as 'first [SEP] second' (the separator of your model's "
-                        "tokenizer), or name the one that is enough: --columns text=…",
+                        remedy=f"name both: --columns text={paired[0]},text_pair={paired[1]} (and label=…, if it has "
+                        "another name), or the one that is enough: --columns text=…",
                     )
                 gaps = (f"for {WHAT[task]} no {what} {', '.join(map(repr, lacking[task]))}" for task in asked)
                 raise DataError(

@@ -85,13 +85,13 @@ def train_model(
         "notes": list(run.notes),
     }
     best = "no dev split, so the last weights" if run.best_value is None else _score(metric, run.best_value)
-    piped = opens_with_pipeline(tuned.task, folder)
+    piped, pairs = opens_with_pipeline(tuned.task, folder), getattr(tuned.task.settings, "pairs", False)
     lines = [
         f"{run.steps} updates; {best}{f' at update {run.best_step}' if run.best_step else ''}",
         *run.notes,
         f"model    {folder}   (opens with {'transformers.pipeline' if piped else 'companion.load'})",
         f"measure  companion evaluate {out}{measured_on(corpus)}",
-        f'use      companion predict {out} "Your text."',
+        f'use      companion predict {out} "Your text."' + (' --text-pair "Its second one."' if pairs else ""),
     ]
     emit(document, "\n".join(lines), as_json=as_json)
 

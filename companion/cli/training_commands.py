@@ -29,7 +29,10 @@ def train(
     task: Annotated[str, typer.Option(help=TASK_HELP)] = "auto",
     columns: Annotated[
         str | None,
-        typer.Option(help="Names or numbers: text=review,label=stars; word=token,tag=label,sentence=id; word=0,tag=3."),
+        typer.Option(
+            help="Names or numbers: text=review,label=stars; text=premise,text_pair=hypothesis; "
+            "word=token,tag=label,sentence=id; word=0,tag=3."
+        ),
     ] = None,
     kind: Annotated[
         str | None, typer.Option(help="Labels of a text: single, multi (joined by |), or regression (a number).")

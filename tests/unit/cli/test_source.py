@@ -151,9 +151,13 @@ def test_pairs_of_texts_are_named_as_such(tmp_path: Path, names: tuple[str, str]
     (tmp_path / "nli.csv").write_text(f"{','.join(names)},label\na,b,neutral\n", encoding="utf-8")
     with pytest.raises(CompanionError, match="are a pair of texts") as error:
         Source(train=tmp_path / "nli.csv").load()
-    assert "[SEP]" in error.value.remedy
+    assert f"--columns text={names[0]},text_pair={names[1]}" in error.value.remedy
     one = Source(train=tmp_path / "nli.csv", columns=f"text={names[0]}").load_one()
-    assert [row.text for row in one] == ["a"]
+    assert [row.texts for row in one] == [("a",)]
+    both = Source(train=tmp_path / "nli.csv", columns=f"text={names[0]},text_pair={names[1]}").load_one()
+    assert [row.texts for row in both] == [("a", "b")]
+    with pytest.raises(CompanionError, match="no column 'second'"):
+        Source(train=tmp_path / "nli.csv", columns=f"text={names[0]},text_pair=second").load_one()
 
 
 @pytest.mark.parametrize(("parts", "told"), [((), " --data FILE"), (("dev",), " --split dev"), (("dev", "test"), "")])
