@@ -150,9 +150,14 @@ class Source:
         if kind == "conll":
             return fitting[0]
         for path in filter(None, (self.train, self.dev, self.test)):
-            there, asked = columns_in(Path(path), kind, self.encoding, named.get("text")), fitting
-            lacking = {task: min((_missing(kind, task, named, names) for names in there), key=len) for task in asked}
-            fitting = [task for task in asked if not lacking[task]]
+            asked = fitting
+            # The first row of JSON may be one that nobody has labelled; then all of them are asked for their keys.
+            for whole in (False, True) if kind == "jsonl" else (False,):
+                there = columns_in(Path(path), kind, self.encoding, named.get("text"), whole=whole)
+                lacking = {task: min((_missing(kind, task, named, one) for one in there), key=len) for task in asked}
+                fitting = [task for task in asked if not lacking[task]]
+                if fitting:
+                    break
             if not fitting:
                 what = {"csv": "column", "jsonl": "key"}[kind]
                 paired = [] if "text" in named else [name for name in PAIRED if name in max(there, key=len)]
@@ -196,8 +201,12 @@ def named_columns(columns: str | None) -> dict[str, str]:
     return named
 
 
-def columns_in(path: Path, kind: str, encoding: str, named_text: str | None = None) -> list[list[str]]:
+def columns_in(
+    path: Path, kind: str, encoding: str, named_text: str | None = None, *, whole: bool = False
+) -> list[list[str]]:
     """The column names of a CSV file as each delimiter would give them, or the keys of its JSON objects.
+
+    `whole` asks all objects, and not only the first that says what it holds.
 
     Raises:
         DataError: the file is missing, empty, or its beginning cannot be read.
@@ -209,13 +218,13 @@ def columns_in(path: Path, kind: str, encoding: str, named_text: str | None = No
     if not text.strip():
         raise DataError("the file is empty", file=path, remedy="check the path")
     if kind == "jsonl":
-        return [_keys_in(text, path, named_text or "text")]
+        return [_keys_in(text, path, named_text or "text", whole)]
     lines = (line for line in split_lines(text) if line.strip() and line.strip('"').lower() not in SEPARATOR_LINES)
     head = next(lines, "")
     return [[name.strip() for name in next(csv.reader([head], delimiter=delimiter))] for delimiter in DELIMITERS]
 
 
-def _keys_in(text: str, path: Path, named_text: str) -> list[str]:
+def _keys_in(text: str, path: Path, named_text: str, whole: bool) -> list[str]:
     """The keys of the first JSON object that says what it holds: an empty list may be one of labels or of spans.
 
     Raises:
@@ -238,8 +247,8 @@ def _keys_in(text: str, path: Path, named_text: str) -> list[str]:
         spans = spans_key(record, empty=False)
         if spans not in (None, "spans"):
             return ["spans", *(key for key in record if key != spans)]
-        keys = keys or list(record)
-        if "label" not in record or record["label"] != []:
+        keys = list(dict.fromkeys([*keys, *record])) if whole else keys or list(record)
+        if not whole and ("label" not in record or record["label"] != []):
             return keys
     if not keys:
         raise DataError("no row has an answer", file=path, remedy="export what was annotated and accepted")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from companion.cli.source import Source
 from companion.cli.train import measured_on
 from companion.corpora.records import Corpus
 from companion.corpora.texts import Text, TextCorpus
-from companion.errors import CompanionError
+from companion.errors import CompanionError, DataError
 
 TEXTS = "review;stars;id\ngreat, really;5;a\nawful;1;b\n"
 WORDS = "sentence,word,tag\n1,Oslo,B-LOC\n1,sleeps,O\n"
@@ -164,3 +165,13 @@ def test_pairs_of_texts_are_named_as_such(tmp_path: Path, names: tuple[str, str]
 def test_the_command_that_measures_works_without_a_test_split(parts: tuple[str, ...], told: str) -> None:
     rows = [Text(text="a", label="b")]
     assert measured_on(TextCorpus(name="own", train=rows, **dict.fromkeys(parts, rows))) == told
+
+
+def test_a_first_row_without_a_label_does_not_hide_the_key(tmp_path: Path) -> None:
+    rows = [{"text": "a"}, {"text": "b", "label": "x"}, {"text": "c"}]
+    path = tmp_path / "own.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    with pytest.raises(DataError, match="2 of 3 rows have no label"):
+        Source(train=path).load()
+    with pytest.raises(DataError, match="no key 'mark'; there is 'text', 'label'"):
+        Source(train=path, columns="label=mark").load()
