@@ -5,6 +5,8 @@ both in every update. "plain-equal" has no text, and reads as many word pieces a
 but the last, the labelled updates are the same; "adapted" and "joint" read the same text equally often.
 
 Every arm has the encoder's default learning rate, fp32 and its last weights: dev is not looked at.
+
+Taught in: book/hybrid/hybrid-fine-tuning
 """
 
 from __future__ import annotations

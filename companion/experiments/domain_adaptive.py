@@ -8,6 +8,8 @@ taken out of the text before it is drawn. At most a thousand rows of test are sc
 arm reads judge how well the language is known.
 
 Follows: Gururangan et al. (2020), section 3, there with RoBERTa and 12,500 steps on gigabytes of text.
+
+Taught in: book/hybrid/hybrid-fine-tuning
 """
 
 from __future__ import annotations

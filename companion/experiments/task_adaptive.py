@@ -6,6 +6,8 @@ many word pieces; "plain" is the labelled half of "adapted" alone. No text comes
 or test; a hundred sentences of dev judge how well the language is known. Test is scored once a cell.
 
 Follows: Gururangan et al. (2020), section 4, there with RoBERTa and a hundred epochs of text.
+
+Taught in: book/hybrid/hybrid-fine-tuning
 """
 
 from __future__ import annotations
