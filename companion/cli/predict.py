@@ -64,7 +64,7 @@ def predict_texts(
     pairs = getattr(predictor.task.settings, "pairs", False)
     given = _with_seconds(texts, seconds, pairs) if texts or seconds else []
     ways: dict[str, Any] = {"texts": _print_labels, "causal_lm": _print_answers}
-    if file is not None and file.suffix.lower() in FORMATS:
+    if file is not None and file.suffix.lower() in FORMATS and pairs is False:
         say(f"{file.name}: each line is one text, as it stands, a header and further columns included")
     printed, seen = ways.get(predictor.task.name, _print_entities), 0
     for chunk in _chunks(given) if given else _read(file):

@@ -56,7 +56,8 @@ def test_predict_takes_pairs_as_arguments_and_as_lines_of_json(trained: Path, tm
     assert all(row["label"] in {"yes", "no"} for row in found[:2])
     assert found[2:] == ([] if given == "arguments" else [{"text": "", "label": None}])
     assert main(["predict", str(trained), *more]) == 0
-    assert "left Wolfsburg\nvisited Wolfsburg\n  " in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "left Wolfsburg\nvisited Wolfsburg\n  " in told.out and "each line is one text" not in told.err
 
 
 def test_one_text_is_refused_where_two_are_asked_for(trained: Path, tmp_path: Path, capsys) -> None:
