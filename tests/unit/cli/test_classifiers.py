@@ -71,7 +71,7 @@ def trained(files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
 def test_train_leaves_a_classifier_and_its_story(trained: Path) -> None:
     story = json.loads((trained / "run.json").read_text(encoding="utf-8"))
     assert story["task_name"] == "texts"
-    assert story["task"] == {"kind": "single", "pooling": "mean", "max_length": 128}
+    assert story["task"] == {"kind": "single", "pooling": "mean", "max_length": 128, "pairs": False}
     assert story["labels"] == ["here", "there"]
     assert story["dev"]["macro_f1"] == story["results"]["dev"]["scores"]["macro_f1"]["value"] > 0.9
     assert story["data"]["rows"] == {"train": 30, "dev": 30, "test": 30}
