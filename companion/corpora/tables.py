@@ -92,7 +92,7 @@ def _records(
                 line=line,
                 remedy=f"Close the quotation mark{otherwise}.",
             ) from None
-        if line == 1 and len(row) <= 2 and row[0].lower() in SEPARATOR_LINES and not any(row[1:]):
+        if line == 1 and row and len(row) <= 2 and row[0].lower() in SEPARATOR_LINES and not any(row[1:]):
             continue
         if any(row):
             yield line, row

@@ -60,6 +60,11 @@ def test_the_line_in_which_excel_names_the_delimiter_is_no_header(mark: str, wri
     assert [row for _, row in named_rows("sep=a,b\n1,2\n", ("sep=a",), path=path)] == [{"sep=a": "1", "b": "2"}]
 
 
+def test_an_empty_line_above_the_header_is_passed_over(write: Writer) -> None:
+    rows = TextCorpus.from_csv(write("\n\ntext,label\nfine,good\nno,bad\n", "own.csv"), split=False).train
+    assert [(row.text, row.source) for row in rows] == [("fine", "own.csv:4"), ("no", "own.csv:5")]
+
+
 @pytest.mark.parametrize("indent", [None, 2])
 def test_json_that_is_one_object_is_named_as_such(indent: int | None, write: Writer) -> None:
     rows = [{"text": text, "label": label} for text, label in ROWS]
