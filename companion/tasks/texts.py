@@ -89,6 +89,8 @@ class TextTask:
         if pooling not in POOLINGS:
             raise ConfigError(f"pooling is {pooling!r}", remedy='choose "mean" or "cls"')
         check_encoder(encoder)
+        if pairs is not None and not isinstance(pairs, bool):
+            raise ConfigError(f"pairs is {pairs!r}", remedy="choose True, False, or None: as the texts come")
         labels = label_set(labels, kind)
         check_class_weights(class_weights, labels)
         length = min(encoder.max_length, LONGEST) if max_length is None else max_length

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 import companion
-from companion.adaptation import LoRA, PrefixTuning, PromptTuning
+from companion.adaptation import LoRA, PrefixTuning, PromptTuning, adapt
 from companion.corpora.texts import Text, TextCorpus
 from companion.encoding.pairs import PairRow, longest_first, pair_frame
 from companion.errors import ConfigError, DataError, EvaluationError, ModelError
@@ -227,6 +227,25 @@ def test_one_text_for_a_model_of_pairs_is_refused_and_the_other_way_round(encode
     with pytest.raises(ConfigError, match="max_length is 4"):
         TextTask(LABELS, encoder, pairs=True, max_length=4)
     assert TextTask(LABELS, encoder, pairs=True, max_length=5).encode([("a", "b")])
+
+
+@pytest.mark.parametrize("pairs", [1, "yes", "false"])
+def test_whether_a_row_is_a_pair_is_true_or_false(encoder, pairs) -> None:
+    # What was neither was taken for true, trained, exported, and the folder could not be opened.
+    with pytest.raises(ConfigError, match=f"pairs is {pairs!r}"):
+        TextTask(LABELS, encoder, pairs=pairs)
+
+
+def test_an_adapter_that_was_trained_on_pairs_is_not_opened_for_single_texts(encoder, tmp_path) -> None:
+    folders = {}
+    for paired in (True, False):
+        task = TextTask(LABELS, encoder, pairs=paired)
+        folders[paired] = task.export(adapt(task.model(), LoRA(2)), tmp_path / str(paired), adapter_only=True)
+        assert task.open_adapter(folders[paired]) is not None
+    for paired, folder in folders.items():
+        trained, here = ("pairs of texts", "one text") if paired else ("one text", "pairs of texts")
+        with pytest.raises(ModelError, match=f"was trained on {trained}, and this task reads {here}"):
+            TextTask(LABELS, encoder, pairs=not paired).open_adapter(folder)
 
 
 def test_a_folder_of_before_reads_one_text_and_one_of_others_what_it_is_given(encoder, tmp_path) -> None:
