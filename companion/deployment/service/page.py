@@ -12,10 +12,15 @@ STYLE = (
     "border-radius:.4rem}code{font:0.9em ui-monospace,monospace}h2{border-bottom:1px solid GrayText}"
     "table{border-collapse:collapse}td,th{text-align:left;padding:.2rem .8rem .2rem 0}"
 )
+EXAMPLES = {
+    False: {"text": "Angela Merkel visited Wolfsburg."},
+    True: {"text": "A man sleeps.", "text_pair": "Somebody rests."},
+}
+"""What is sent to a model of one text, and to one of pairs."""
 
 
 def api_page(openapi: dict[str, Any], models: list[dict[str, Any]]) -> str:
-    """HTML for people: models, paths, answers and one example; every string in it is escaped."""
+    """HTML for people: models, paths, answers and an example; every string in it is escaped."""
     info = openapi["info"]
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8>",
@@ -28,12 +33,8 @@ def api_page(openapi: dict[str, Any], models: list[dict[str, Any]]) -> str:
             f"<td>{escape(', '.join(model['labels']))}</tr>"
             for model in models
         ),
-        "</table><h2>Example</h2><pre><code>",
-        escape(
-            "curl -s localhost:8700/predict -H 'content-type: application/json' \\\n"
-            '     -d \'{"text": "Angela Merkel visited Wolfsburg."}\''
-        ),
-        "</code></pre>",
+        "</table><h2>Example</h2>",
+        *(f"<pre><code>{escape(example)}</code></pre>" for example in _examples(models)),
     ]
     for path, methods in openapi["paths"].items():
         for method, operation in methods.items():
@@ -46,3 +47,16 @@ def api_page(openapi: dict[str, Any], models: list[dict[str, Any]]) -> str:
     parts.append(f"<h2>Schemas</h2><pre><code>{escape(json.dumps(schemas, indent=1))}</code></pre>")
     parts.append("<p><a href=openapi.json>The same for programs (OpenAPI)</a></p></html>")
     return "".join(parts)
+
+
+def _examples(models: list[dict[str, Any]]) -> list[str]:
+    """How the first model that reads one text is asked, and the first that reads pairs."""
+    found = []
+    for pairs, body in EXAMPLES.items():
+        named = [model["name"] for model in models if bool(model.get("pairs")) is pairs]
+        if named:
+            path = "predict" if named[0] == models[0]["name"] else f"v1/models/{named[0]}/predict"
+            found.append(
+                f"curl -s localhost:8700/{path} -H 'content-type: application/json' \\\n     -d '{json.dumps(body)}'"
+            )
+    return found

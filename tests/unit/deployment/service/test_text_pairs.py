@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import random
 
@@ -65,6 +66,13 @@ def test_pairs_are_sent_as_two_fields_one_or_several(port, folders, pairs):
     assert status == 200 and answer["results"][0]["score"] == pytest.approx(right[0], abs=1e-6)
     listed = json.loads(get(port, "/v1/models")[1])["models"]
     assert [(model["name"], model["pairs"]) for model in listed] == [("same", True), ("mood", False), ("tagger", False)]
+
+
+def test_the_page_for_people_shows_how_pairs_are_sent_where_a_model_reads_them(port, folders):
+    shown = html.unescape(get(port, "/docs")[1])
+    assert '"text_pair": "' in shown and "localhost:8700/predict" in shown and "/v1/models/mood/predict -H" in shown
+    with running(serve_app({"mood": folders["mood"]}, settings())) as other:
+        assert '"text_pair": "' not in html.unescape(get(other, "/docs")[1])
 
 
 @pytest.mark.parametrize(
