@@ -9,7 +9,7 @@ from typing import Any
 
 from companion.corpora.jsonl import records_of
 from companion.corpora.records import SPLITS, check_splits
-from companion.corpora.rows import rows_in_memory
+from companion.corpora.rows import is_empty, rows_in_memory
 from companion.corpora.split import positions_by_rule
 from companion.corpora.tally import Tally
 from companion.corpora.text import path_of, read_text
@@ -215,10 +215,10 @@ def _pair(record: object, prompt: str, answer: str, tally: Tally, source: str) -
     asked, used = record[prompt], {prompt, answer}
     if prompt == ALPACA[0] and "input" in record and isinstance(asked, str):
         used.add("input")
-        further = record["input"] or ""
+        further = "" if is_empty(record["input"]) else record["input"]
         if not isinstance(further, str):
             raise DataError(f"the input is {further!r}", remedy="give text, or leave it empty")
-        if further.strip():
+        if further:
             asked = f"{asked}\n\n{further}"
             tally.repair("input of an Alpaca row, put below its instruction and a blank line", source)
     facts = {key: value for key, value in record.items() if key not in used and isinstance(value, str)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Unpack
 
@@ -84,6 +85,13 @@ def rows_in_memory(
             yield number, row
 
     return read
+
+
+def is_empty(cell: Any) -> bool:
+    """Whether a cell holds nothing: no value, blank text, or the nan of pandas."""
+    if isinstance(cell, str):
+        return not cell.strip()
+    return cell is None or (isinstance(cell, float) and math.isnan(cell))
 
 
 def _plain(cell: Any) -> Any:

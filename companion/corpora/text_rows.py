@@ -17,7 +17,7 @@ from companion.corpora.exports import spans_key, unfolded
 from companion.corpora.hub import name_of, names_of, opened
 from companion.corpora.jsonl import COLUMNWISE, records_of
 from companion.corpora.options import About
-from companion.corpora.rows import Rows
+from companion.corpora.rows import Rows, is_empty
 from companion.corpora.split import positions_by_rule
 from companion.corpora.tables import named_rows
 from companion.corpora.tally import Tally, unlabelled
@@ -194,14 +194,23 @@ def _text(row: Mapping[str, Any], columns: Columns, file: str, line: int, source
     found = {name: _label(row[name]) if name == label else row[name] for name in wanted}
     for column, value in found.items():
         if not isinstance(value, str) or not value.strip():
-            shown, columnwise = reprlib.repr(row[column]), isinstance(row[column], list | dict)
-            remedy = f"Give a text and a label for each{COLUMNWISE if columnwise else '.'}"
-            raise DataError(f"the {column} is {shown}", file=file, line=line, remedy=remedy)
+            problem = f"the {column} is {reprlib.repr(row[column])}"
+            raise DataError(problem, file=file, line=line, remedy=_remedy(row[column], column, columns))
     bare = found[label].strip()
     if bare != found[label]:
         spaced.append(source)
     second = None if pair is None else found[pair]
     return Text(text=found[text], label=bare, text_pair=second, source=source, meta=facts)
+
+
+def _remedy(cell: Any, column: str, columns: Columns) -> str:
+    """What to do about a cell that holds no text."""
+    text, _, pair = columns
+    if column == text and isinstance(cell, list | tuple) and len(cell) in {2, 3}:
+        return "Give a text and a label for each. Two texts are two fields, text and text_pair, or a tuple of two."
+    if column == pair and is_empty(cell):
+        return "Give both texts and a label for each, or take the row out."
+    return f"Give a text and a label for each{COLUMNWISE if isinstance(cell, list | dict) else '.'}"
 
 
 def _check_labelled(rows: Sequence[tuple[int, Mapping[str, Any]]], label: str, place: str) -> None:
@@ -211,15 +220,9 @@ def _check_labelled(rows: Sequence[tuple[int, Mapping[str, Any]]], label: str, p
         DataError: there are several.
     """
     values = [(line, row.get(label)) for line, row in rows]
-    bare = [line for line, value in values if _is_empty(value)]
+    bare = [line for line, value in values if is_empty(value)]
     if len(bare) > 1 and any(label in row for _, row in rows):
         raise unlabelled(bare, len(rows), "label", file=place, remedy=UNLABELLED)
-
-
-def _is_empty(value: Any) -> bool:
-    if isinstance(value, str):
-        return not value.strip()
-    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _label(value: Any) -> Any:

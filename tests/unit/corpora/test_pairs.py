@@ -83,6 +83,15 @@ def test_the_input_of_an_alpaca_row_is_part_of_its_prompt(named: dict[str, str],
         PairCorpus.from_rows([{**ALPACA, "input": 3}], **named)
 
 
+def test_an_empty_input_in_a_data_frame_is_none() -> None:
+    # pandas holds an empty cell of a CSV file as nan, which was refused: "leave it empty".
+    import pandas
+
+    frame = pandas.DataFrame([ALPACA, {**ALPACA, "input": float("nan")}])
+    corpus = PairCorpus.from_rows(frame, prompt="instruction", answer="output", split=False)
+    assert [row.prompt for row in corpus.train] == ["Say it in French.\n\nGood day", "Say it in French."]
+
+
 def test_an_input_beside_another_prompt_stays_a_fact() -> None:
     corpus = PairCorpus.from_rows([{"prompt": "a", "answer": "b", "input": "c"}], split=False)
     assert corpus.train[0].prompt == "a" and corpus.train[0].meta == {"input": "c"} and corpus.notes == ()

@@ -75,6 +75,13 @@ def test_a_second_text_that_is_not_there_is_named_by_file_and_line(
     assert caught.value.line == line and str(caught.value.file) == str(path)
 
 
+@pytest.mark.parametrize("both", [["a", "b"], ("a", "b", "c")])
+def test_texts_in_one_cell_are_told_how_a_pair_is_written(both) -> None:
+    # A list was said to be a whole column, as pandas writes it, and of a tuple of three nothing was said.
+    with pytest.raises(DataError, match="Two texts are two fields, text and text_pair, or a tuple of two"):
+        TextCorpus.from_rows([(both, "x")], split=False)
+
+
 def test_a_corpus_holds_pairs_in_all_rows_or_in_none(tmp_path: Path) -> None:
     lines = tmp_path / "a.jsonl"
     lines.write_text('{"text": "a", "text_pair": "b", "label": "x"}\n{"text": "c", "label": "y"}\n', "utf-8")
