@@ -163,17 +163,26 @@ def restore_adapter(task: TokenTask | TextTask, folder: Path, said: dict[str, An
     return model.eval()
 
 
-def check_labels(task: TokenTask | TextTask, labels: list[str], folder: Path) -> None:
-    """Refuse an adapter whose head was trained for other labels.
+def check_settings(task: TokenTask | TextTask, settings: dict[str, Any], folder: Path) -> None:
+    """Refuse an adapter whose head was trained for other labels, or on pairs where the task reads one text.
 
     Raises:
-        ModelError: naming both.
+        ModelError: naming what it was trained for, and the task.
     """
+    labels, pairs = settings["labels"], settings["pairs"]
     if list(task.labels) != labels:
         raise ModelError(
             f"its head was trained for the labels {', '.join(labels[:6])}, this task has {', '.join(task.labels[:6])}",
             file=folder,
             remedy="make the task with the labels of the adapter, or open it with companion.load",
+        )
+    here = getattr(task.settings, "pairs", False)
+    if None not in (pairs, here) and pairs != here:
+        trained, reads = ("pairs of texts", "one text") if pairs else ("one text", "pairs of texts")
+        raise ModelError(
+            f"its head was trained on {trained}, and this task reads {reads}",
+            file=folder,
+            remedy=f"make the task with pairs={pairs}, or open it with companion.load",
         )
 
 

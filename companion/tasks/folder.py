@@ -13,7 +13,7 @@ from companion.errors import ConfigError, ExportError, ModelError
 from companion.tasks.adapter_folder import (
     WEIGHTS,
     as_plain,
-    check_labels,
+    check_settings,
     restore_adapter,
     save_adapter,
     trained_tensors,
@@ -162,22 +162,13 @@ def open_adapter(task: TokenTask | TextTask, folder: Path) -> nn.Module:
     """The adapter of a folder on a fresh model of a task that is there already.
 
     Raises:
-        ModelError: the folder holds no adapter, or one for another kind of task, other labels or another body, or it
-            was trained on pairs of texts and the task reads one (or the other way round).
+        ModelError: there is no adapter, or one for another kind of task, other labels, rows of texts or another body.
     """
     adapter = adapter_of(folder)
     if adapter is None:
         raise ModelError("holds no adapter", file=folder, remedy="export one: export(folder, adapter_only=True)")
     settings = read_settings(folder, task.name, {"pairs": TEXT_FIELDS["pairs"]})
-    check_labels(task, list(settings["labels"]), folder)
-    pairs, here = settings["pairs"], getattr(task.settings, "pairs", False)
-    if None not in (pairs, here) and pairs != here:
-        trained, reads = ("pairs of texts", "one text") if pairs else ("one text", "pairs of texts")
-        raise ModelError(
-            f"was trained on {trained}, and this task reads {reads}",
-            file=folder,
-            remedy=f"make the task with pairs={pairs}, or open it with companion.load",
-        )
+    check_settings(task, settings, folder)
     return restore_adapter(task, folder, adapter)
 
 
