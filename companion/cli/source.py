@@ -146,6 +146,7 @@ class Source:
         fitting = [task for task in asked if named.keys() <= COLUMN_FIELDS[kind, task].keys()]
         if not fitting:
             forms = " or ".join(_template(kind, task) for task in asked)
+            forms += ", of pairs also text_pair=…" if "text" in asked else ""
             raise ConfigError(f"--columns names {', '.join(named)}", remedy=f"write {forms}, only what differs")
         if kind == "conll":
             return fitting[0]

@@ -72,7 +72,8 @@ def text_parts(texts: Sequence[Given], pairs: bool | None) -> list[tuple[str, ..
         if len(own) == 1 and pairs:
             raise DataError(
                 f"{place_of(item, number)} is one text, and the model reads pairs",
-                remedy='give both: a tuple ("…", "…"), or a companion.Text with a text_pair',
+                remedy='give both: a tuple ("…", "…"), or a companion.Text with a text_pair; of a file name both: '
+                "--columns text=…,text_pair=…",
             )
         parts.append(own)
     return parts

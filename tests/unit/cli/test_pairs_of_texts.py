@@ -97,7 +97,14 @@ def test_evaluate_and_doctor_take_a_file_of_pairs_and_refuse_one_of_texts(
     single = tmp_path / "single.csv"
     single.write_text("text,label\nleft,yes\nvisited,no\n", encoding="utf-8")
     assert main(["evaluate", str(trained), "--data", str(single)]) != 0
-    assert "single.csv:2 is one text, and the model reads pairs" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "single.csv:2 is one text, and the model reads pairs" in told and "--columns text=…,text_pair=…" in told
+
+
+def test_a_name_that_columns_do_not_have_is_answered_with_the_name_of_the_second_text(table: Path, capsys) -> None:
+    for columns in ("text=premise,pair=hypothesis,label=gold", "premise=text,hypothesis=text_pair,gold=label"):
+        assert main(["train", "--train", str(table), "--columns", columns, "--out", str(table.parent / "run")]) != 0
+        assert "text=…,label=…, of pairs also text_pair=…, only what differs" in capsys.readouterr().err
 
 
 def test_an_exported_graph_answers_as_its_model(trained: Path, tmp_path: Path, capsys) -> None:
