@@ -55,9 +55,10 @@ def tune_settings(
         say=say,
         **search,
     )
+    pairs = getattr(corpus, "pairs", False)
     lines = [
         tuned.to_text(columns()),
         f"model    {out / 'model'}",
-        f'use      companion predict {out} "Your text."',
+        f'use      companion predict {out} "Your text."' + (' --text-pair "Its second one."' if pairs else ""),
     ]
     emit({"run": str(out), **tuned.to_dict()}, "\n".join(lines), as_json=as_json)

@@ -120,3 +120,10 @@ def test_an_exported_graph_answers_as_its_model(trained: Path, tmp_path: Path, c
         answers.append(json.loads(capsys.readouterr().out))
     assert answers[0]["label"] == answers[1]["label"]
     assert answers[0]["score"] == pytest.approx(answers[1]["score"], abs=1e-4)
+
+
+def test_a_search_says_how_its_model_is_asked(table: Path, tmp_path: Path, capsys) -> None:
+    tiny, run = make_model_folder("wordpiece", tmp_path / "tiny"), tmp_path / "run"
+    small = ["--model", str(tiny), "--trials", "2", "--precision", "fp32", "--device", "cpu"]
+    assert main(["tune", "--train", str(table), "--dev", str(table), *small, *COLUMNS, "--out", str(run)]) == 0
+    assert f'companion predict {run} "Your text." --text-pair "Its second one."' in capsys.readouterr().out
