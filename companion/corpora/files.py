@@ -21,6 +21,7 @@ from companion.corpora.tally import Tally, count
 from companion.errors import DataError
 
 PathLike = str | Path
+SPANS = 'Give {"text": "…", "spans": [(start, end, label), …]} each; a file of them is read by from_jsonl.'
 
 
 def from_conll(
@@ -182,6 +183,8 @@ def from_spans(
     """
 
     def read(records: Iterable[Mapping[str, Any]], tally: Tally) -> list[Sentence]:
+        if isinstance(records, str | bytes | Mapping) or not isinstance(records, Iterable):
+            raise DataError(f"a {type(records).__name__} is no list of records", file=name, remedy=SPANS)
         return read_records(
             enumerate(records, start=1),
             keys=(None, None, text, spans),
@@ -250,9 +253,10 @@ def assemble(
     licence: str,
     citation: str,
 ) -> Corpus:
-    """The corpus of what `read` makes of each split that is not None; a lone one is split by rule."""
+    """The corpus of what `read` makes of train and of each split that is not None; a lone train is split by rule."""
     tally = Tally()
-    given = {part: source for part, source in zip(SPLITS, (train, dev, test), strict=True) if source is not None}
+    sources = dict(zip(SPLITS, (train, dev, test), strict=True))
+    given = {part: source for part, source in sources.items() if part == "train" or source is not None}
     parts: dict[str, Sequence[Sentence]] = {part: read(source, tally) for part, source in given.items()}
     if split and list(parts) == ["train"]:
         whole = parts["train"]

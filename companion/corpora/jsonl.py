@@ -108,7 +108,7 @@ def read_records(
             raise unlabelled(bare, labelled + len(bare), what, file=path, remedy=UNLABELLED)
         raise first
     if not from_words and not from_spans:
-        raise DataError("there is no sentence", file=path, remedy="Each line is one JSON object with words and tags.")
+        raise DataError("there is no sentence", file=path, remedy="Give one at least, with words and tags.")
     # Tags made from spans are IOB2 already; the scheme of the file is that of its written tags.
     settled = []
     for rows, row_rules in ((from_words, rules), (from_spans, replace(rules, scheme="IOB2"))):

@@ -57,7 +57,8 @@ def from_rows(
         return read_records(listed, keys=keys, tally=tally, path=place, name=place, unit="#", **options)
 
     given = {"train": train, "dev": dev, "test": test}
-    sources = (None if rows is None else (f"{name}/{part}", rows) for part, rows in given.items())
+    # A train that is None goes on to the reader, which says what it wants instead.
+    sources = (None if rows is None and part != "train" else (f"{name}/{part}", rows) for part, rows in given.items())
     return assemble(read, *sources, name, split, shares, max_overlap, options, licence, citation)
 
 

@@ -63,7 +63,7 @@ def parse_tag(tag: str) -> tuple[str, str]:
     raise DataError(
         f"{tag!r} is not a tag",
         remedy="A tag is 'O', or one of B I E S L U, a hyphen and a type ('B-PER'); "
-        "map other spellings with label_map={" + repr(tag) + ": 'B-PER'}.",
+        "other spellings are mapped in Python, by label_map={" + repr(tag) + ": 'B-PER'}.",
     )
 
 

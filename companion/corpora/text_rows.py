@@ -50,7 +50,7 @@ def corpus_of(
     split: bool,
     tally: Tally | None = None,
 ) -> TextCorpus:
-    """The corpus of the splits that are not None: `read(source, place)` gives the numbered rows of one.
+    """The corpus of train and of the splits that are not None: `read(source, place)` gives the numbered rows of one.
 
     A source is a file, or rows, whose place is the name of the corpus and of the split: `rows/train`. The notes
     say what `tally` has counted as left out.
@@ -65,7 +65,7 @@ def corpus_of(
     parts: dict[str, Sequence[Text]] = {}
     spaced: list[str] = []
     for part, source in splits.items():
-        if source is None:
+        if source is None and part != "train":
             continue
         is_file = isinstance(source, str | Path)
         place = str(source) if is_file else f"{about.get('name', 'rows')}/{part}"

@@ -198,7 +198,7 @@ def _read_distribution(name: str, values: str) -> Distribution:
         ends = [_number(low), _number(high)]
         if not all(isinstance(end, int | float) for end in ends):
             raise ConfigError(
-                f"the range of {name} is {values!r}", remedy=f"write two numbers, as in {name}=1e-5..1e-3"
+                f"the range of {name} is {values!r}", remedy="write two numbers, as in learning_rate=1e-5..1e-3"
             )
         kind = LogUniform if name in ("learning_rate", "epsilon") else Uniform
         return kind(low=float(ends[0]), high=float(ends[1]))

@@ -1,6 +1,7 @@
 """Rows that nobody has labelled are named together, not one at a time."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -54,3 +55,26 @@ def test_sentences_without_tags_are_counted(write: Writer) -> None:
     rows = [{"words": ["Ada"], "tags": ["B-PER"]}, {"words": ["Ada"], "tags": None}, {"words": ["Ada"]}]
     with pytest.raises(DataError, match=r"own.jsonl:2: 2 of 3 rows have no tags \(first: 2, 3\)"):
         Corpus.from_jsonl(write("\n".join(map(json.dumps, rows)), "own.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("read", "says"),
+    [
+        (Corpus.from_rows, r"rows/train: a NoneType is no list of rows"),
+        (TextCorpus.from_rows, r"rows/train: a NoneType is no list of rows"),
+        (Corpus.from_spans, r"spans: a NoneType is no list of records"),
+        (Corpus.from_conll, "a NoneType is no path"),
+        (Corpus.from_csv, "a NoneType is no path"),
+        (Corpus.from_jsonl, "a NoneType is no path"),
+        (TextCorpus.from_csv, "a NoneType is no path"),
+    ],
+)
+@pytest.mark.parametrize("split", [True, False])
+def test_nothing_to_train_on_is_no_empty_corpus(read: Callable[..., object], says: str, split: bool) -> None:
+    with pytest.raises(DataError, match=says):
+        read(None, split=split)
+
+
+def test_a_path_is_no_record_with_spans() -> None:
+    with pytest.raises(DataError, match="spans: a str is no list of records"):
+        Corpus.from_spans("train.jsonl")
