@@ -172,6 +172,10 @@ def serve(
     token_file: Annotated[
         Path | None, typer.Option(help="Who asks must send what this file holds; or set COMPANION_TOKEN.")
     ] = None,
+    admin_token_file: Annotated[
+        Path | None,
+        typer.Option(help="Who replaces a model must send what this file holds; or set COMPANION_ADMIN_TOKEN."),
+    ] = None,
     allow_host: Annotated[list[str] | None, typer.Option(help="A name under which the service may be asked.")] = None,
     workers: Annotated[int, typer.Option(help="Threads that compute.")] = 1,
     max_batch: Annotated[int, typer.Option(help="Texts that are computed at once.")] = 32,
@@ -183,7 +187,8 @@ def serve(
 
     limits = {"host": host, "port": port, "workers": workers, "max_batch": max_batch, "max_queue": max_queue}
     limits |= {"deadline": deadline, "allowed_hosts": tuple(allow_host or ())}
-    serve_models(folder, model or [], adapter or [], base=base, token_file=token_file, **limits)
+    limits |= {"token_file": token_file, "admin_token_file": admin_token_file}
+    serve_models(folder, model or [], adapter or [], base=base, **limits)
 
 
 def audit(

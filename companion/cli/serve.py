@@ -13,12 +13,19 @@ from companion.errors import ConfigError
 if TYPE_CHECKING:
     from companion.deployment.service.settings import ServiceSettings
 
-TOKEN = "COMPANION_TOKEN"
+TOKEN, ADMIN_TOKEN = "COMPANION_TOKEN", "COMPANION_ADMIN_TOKEN"
 DEFAULT = "default"
 
 
 def serve_models(
-    folder: Path, named: list[str], adapters: list[str], *, base: str | None, token_file: Path | None, **limits: Any
+    folder: Path,
+    named: list[str],
+    adapters: list[str],
+    *,
+    base: str | None,
+    token_file: Path | None,
+    admin_token_file: Path | None,
+    **limits: Any,
 ) -> None:
     """Serve the folder's model at `/predict`, and the named ones at `/v1/models/NAME/predict`, until told to end.
 
@@ -29,7 +36,8 @@ def serve_models(
     """
     from companion.deployment.service.settings import ServiceSettings
 
-    settings = ServiceSettings(token=read_token(token_file), **limits)
+    tokens = {"token": read_token(token_file), "admin_token": read_token(admin_token_file, ADMIN_TOKEN)}
+    settings = ServiceSettings(**tokens, **limits)
     folders, bases = read_names(folder, named, adapters, base)
     # Before the seconds that opening takes: an address that is taken is said at once.
     from companion.deployment.service.server import bind, run_service
@@ -47,18 +55,19 @@ def serve_models(
         listener.close()
 
 
-def read_token(file: Path | None) -> str | None:
+def read_token(file: Path | None, variable: str = TOKEN) -> str | None:
     """The token of a file or of the environment; a command line is no place for it, since every process can read it.
 
     Raises:
         ConfigError: the file cannot be read.
     """
     if file is None:
-        return os.environ.get(TOKEN) or None
+        return os.environ.get(variable) or None
     try:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
-        raise ConfigError("the token file cannot be read", remedy="check --token-file") from error
+        option = "--token-file" if variable == TOKEN else "--admin-token-file"
+        raise ConfigError("the token file cannot be read", remedy=f"check {option}") from error
 
 
 def read_names(

@@ -325,6 +325,28 @@ def test_a_model_is_replaced_under_requests(folders, registry, predictor, tmp_pa
         assert ask(unlocked, {}, "/v1/models/default/reload")[0] == 403
 
 
+def test_who_may_ask_may_not_replace_where_there_is_a_token_for_it(folders):  # H04
+    admin = "another-token-of-enough-characters"
+    with running(serve_app({"default": folders["default"]}, settings(token=TOKEN, admin_token=admin))) as guarded:
+        asker, replacer, stranger = ({"authorization": f"Bearer {one}"} for one in (TOKEN, admin, admin + "x"))
+        place = "/v1/models/default/reload"
+        status, refused = ask(guarded, {}, place, **asker)[:2]
+        assert status == 403 and refused["error"]["code"] == "not_allowed"
+        assert ask(guarded, {}, place, **stranger)[0] == 401
+        assert ask(guarded, {}, place, **replacer)[0] == 200
+        # The model is still read by both, and nothing that a refusal says tells one of the tokens.
+        assert [ask(guarded, {"text": TEXT}, **key)[0] for key in (asker, replacer, stranger)] == [200, 200, 401]
+        assert admin not in str(refused) and TOKEN not in str(refused)
+
+
+@pytest.mark.parametrize("tokens", [{"admin_token": "x" * 16}, {"token": TOKEN, "admin_token": TOKEN}])
+def test_an_admin_token_stands_beside_one_for_asking(tokens):  # H04
+    with pytest.raises(ConfigError, match="the admin token needs another token beside it"):
+        ServiceSettings(**tokens)
+    with pytest.raises(ConfigError, match="the admin token is too short"):
+        ServiceSettings(token=TOKEN, admin_token="short")
+
+
 def test_no_request_is_lost_at_the_end(folders, tmp_path):  # H11
     with child(folders["default"], tmp_path / "port", slowness=0.1, drain_seconds=0.1) as (process, port):
         statuses, code = end_with_requests_on_their_way(process, port)

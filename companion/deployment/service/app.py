@@ -46,6 +46,7 @@ NOT_VALID = {
 REFUSALS = {
     400: "not understood",
     401: "no token, or one that is not accepted",
+    403: "a page of another site, or a token that does not allow this",
     404: "no such model",
     413: "too much",
     503: "full",
@@ -94,7 +95,8 @@ def serve_app(models: Mapping[str, str | Path] | ModelRegistry, settings: Servic
     )
     app.state.registry, app.state.batcher, app.state.metrics = registry, batcher, metrics
     app.state.settings, app.state.draining = settings, False
-    app.add_middleware(Guard, settings=settings, metrics=metrics, door=Doorkeeper(settings))
+    app.state.door = Doorkeeper(settings)
+    app.add_middleware(Guard, settings=settings, metrics=metrics, door=app.state.door)
     _add_refusals(app)
     _add_predictions(app)
     _add_information(app)
@@ -123,6 +125,8 @@ def _add_predictions(app: FastAPI) -> None:
         state = request.app.state
         if state.settings.token is None:
             raise Refused(403, "no_token", "models are replaced with a token only; without one, send SIGHUP")
+        if not state.door.may_replace([value for name, value in request.headers.raw if name == b"authorization"]):
+            raise Refused(403, "not_allowed", "this token may ask, not replace models; send the admin token")
         if state.registry.get(name) is None:
             raise _no_model()
         try:

@@ -25,6 +25,7 @@ class Doorkeeper:
 
     def __init__(self, settings: ServiceSettings, *, compare: Compare = hmac.compare_digest) -> None:
         self._digest = None if settings.token is None else _digest(settings.token.encode())
+        self._admin_digest = None if settings.admin_token is None else _digest(settings.admin_token.encode())
         self._compare = compare
         self._hosts = {"localhost", "127.0.0.1", "::1", settings.host.strip("[]"), *settings.allowed_hosts}
         # Over a token that no browser sends by itself, a foreign name does no harm; probes ask by address.
@@ -50,13 +51,23 @@ class Doorkeeper:
         return None
 
     def knows(self, authorization: list[bytes]) -> bool:
-        """Whether the header carries the token; always true where none is asked for."""
+        """Whether the header carries one of the tokens; always true where none is asked for."""
         if self._digest is None:
             return True
+        digests = [digest for digest in (self._digest, self._admin_digest) if digest is not None]
+        # All are compared, whichever fits.
+        return True in [self._carries(authorization, digest) for digest in digests]
+
+    def may_replace(self, authorization: list[bytes]) -> bool:
+        """Whether the header lets its sender replace a model: by the token for it, or the only one that there is."""
+        digest = self._admin_digest or self._digest
+        return digest is not None and self._carries(authorization, digest)
+
+    def _carries(self, authorization: list[bytes], digest: bytes) -> bool:
         given = authorization[0] if len(authorization) == 1 else b""
         scheme, _, token = given.partition(b" ")
         # Both sides are digests of one length; the scheme is looked at only after the comparison.
-        same = self._compare(_digest(token.strip()), self._digest)
+        same = self._compare(_digest(token.strip()), digest)
         return same and scheme.lower() == b"bearer"
 
     def _host_is_ours(self, header: bytes) -> bool:

@@ -27,6 +27,8 @@ class ServiceSettings:
     """The port; 0 takes any that is free."""
     token: str | None = None
     """Who does not send it as `Authorization: Bearer …` gets 401; at least 16 characters."""
+    admin_token: str | None = None
+    """Another token, without which no model is replaced over HTTP; None lets everybody replace who may ask."""
     allowed_hosts: tuple[str, ...] = ()
     """Names under which the service may be asked, beside the loopback ones and its own address."""
     max_body: int = 1_000_000
@@ -70,13 +72,13 @@ class ServiceSettings:
             raise ConfigError(
                 f"max_texts is {self.max_texts}, but only {self.max_queue} texts may wait", remedy="raise max_queue"
             )
-        if self.token is not None and not (self.token.isascii() and self.token.isprintable()):
-            raise ConfigError("the token holds characters that no header carries", remedy="use printable ASCII")
-        if self.token is not None and (len(self.token) < SHORTEST_TOKEN or " " in self.token):
+        for name, token in (("token", self.token), ("admin token", self.admin_token)):
+            if token is not None:
+                _check_token(name, token)
+        if self.admin_token is not None and self.token in (None, self.admin_token):
             raise ConfigError(
-                "the token is too short or holds a space",
-                remedy=f"give {SHORTEST_TOKEN} characters or more: python -c 'import secrets; "
-                "print(secrets.token_urlsafe(32))'",
+                "the admin token needs another token beside it, for those who may only ask",
+                remedy="set COMPANION_TOKEN (or --token-file) to a token of its own, or leave out the admin token",
             )
         if self.token is None and not is_loopback(self.host):
             raise ConfigError(
@@ -91,6 +93,17 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _check_token(name: str, token: str) -> None:
+    if not (token.isascii() and token.isprintable()):
+        raise ConfigError(f"the {name} holds characters that no header carries", remedy="use printable ASCII")
+    if len(token) < SHORTEST_TOKEN or " " in token:
+        raise ConfigError(
+            f"the {name} is too short or holds a space",
+            remedy=f"give {SHORTEST_TOKEN} characters or more: python -c 'import secrets; "
+            "print(secrets.token_urlsafe(32))'",
+        )
 
 
 def _check(name: str, value: object, kind: type, least: float) -> None:

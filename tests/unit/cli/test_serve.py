@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from companion.cli import main
-from companion.cli.serve import read_names, read_token
+from companion.cli.serve import ADMIN_TOKEN, read_names, read_token
 from companion.deployment.service.server import bind
 from companion.deployment.service.settings import ServiceSettings, is_loopback
 from companion.errors import ConfigError
@@ -40,6 +40,13 @@ def test_a_token_comes_from_a_file_or_the_environment(tmp_path, monkeypatch):
     assert read_token(tmp_path / "token") == "from-a-file"
     with pytest.raises(ConfigError, match="cannot be read"):
         read_token(tmp_path / "missing")
+    monkeypatch.delenv(ADMIN_TOKEN, raising=False)
+    assert read_token(None, ADMIN_TOKEN) is None
+    monkeypatch.setenv(ADMIN_TOKEN, "for-those-who-replace")
+    assert read_token(None, ADMIN_TOKEN) == "for-those-who-replace"
+    with pytest.raises(ConfigError, match="cannot be read") as caught:
+        read_token(tmp_path / "missing", ADMIN_TOKEN)
+    assert "--admin-token-file" in caught.value.remedy
 
 
 def test_others_are_not_let_in_by_accident(folder, monkeypatch, capsys):

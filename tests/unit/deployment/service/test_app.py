@@ -46,7 +46,7 @@ def test_the_description_says_what_can_happen(port):
         "/metrics",
     }
     statuses = set(document["paths"]["/predict"]["post"]["responses"])
-    assert {"200", "400", "401", "404", "413", "503", "504"} == statuses
+    assert {"200", "400", "401", "403", "404", "413", "503", "504"} == statuses
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 
