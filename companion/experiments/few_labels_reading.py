@@ -57,25 +57,23 @@ def read_arms(experiment: str, root: Path | None = None) -> dict[tuple[str, int]
     return read
 
 
-def told(experiment: str, root: Path | None = None) -> str:
-    """How many settings are complete, and for each what every arm gains over the plain one, with its paired interval.
+def gains(experiment: str, corpus: str, root: Path | None = None) -> dict[str, list[str]]:
+    """Columns of a table, one for each complete number of labels: the plain arm's mean, and what others add to it.
+
+    With 95 % intervals: over the draws for the plain arm, of the paired differences for every other.
 
     Raises:
         RecordError: as `read_arms`.
 
     Taught in: book/constraints/over-fitting
     """
-    found = read_arms(experiment, root)
-    lines = [f"{experiment}: {len(found)} of {len(SETTINGS)} settings complete"]
-    for (corpus, labels), arms in found.items():
-        plain = [result["score"] for result in arms[PLAIN]]
-        mean = f"{seeds_interval(plain):.3f}"
-        lines.append(f"  {corpus}, {labels} labels, {len(plain)} draws: plain {mean}, and minus it")
-        for arm, results in arms.items():
-            if arm != PLAIN:
-                gain = paired_difference([result["score"] for result in results], plain)
-                lines.append(f"    {arm:<26}{gain:+.3f}")
-    return "\n".join(lines)
+    found = {labels: arms for (one, labels), arms in read_arms(experiment, root).items() if one == corpus}
+    columns = {"arm": list(next(iter(found.values()), ()))}
+    for labels, arms in found.items():
+        scores = {arm: [result["score"] for result in results] for arm, results in arms.items()}
+        over = [f"{paired_difference(row, scores[PLAIN]):+.3f}" for arm, row in scores.items() if arm != PLAIN]
+        columns[f"{labels} labels"] = [f"{seeds_interval(scores[PLAIN]):.3f}", *over]
+    return columns
 
 
 def _results(experiment: str, root: Path | None) -> dict[tuple[str, int, str, int], Mapping[str, Any]]:

@@ -10,7 +10,7 @@ import pytest
 
 from companion.errors import RecordError
 from companion.experiments import adversarial_arms, ensembles, few_labels_regularisers
-from companion.experiments.few_labels_reading import LEAST_DRAWS, SETTINGS, read_arms, told
+from companion.experiments.few_labels_reading import LEAST_DRAWS, SETTINGS, gains, read_arms
 
 
 def write(root: Path, name: str, factors: dict[str, Any], result: dict[str, Any]) -> Path:
@@ -44,16 +44,19 @@ def test_a_setting_appears_with_its_third_complete_draw(tmp_path: Path) -> None:
     assert [one["score"] for one in arms["plain"]] == pytest.approx([0.05, 0.15, 0.25])
 
 
-def test_what_is_told_are_paired_differences_of_complete_settings_alone(tmp_path: Path) -> None:
+def test_gains_are_paired_differences_of_complete_settings_alone(tmp_path: Path) -> None:
     name = few_labels_regularisers.NAME
-    assert told(name, tmp_path) == f"{name}: 0 of 6 settings complete"
+    assert gains(name, "newsroom", tmp_path) == {"arm": []}
     fill(tmp_path, few_labels_regularisers, 3, corpus="newsroom", labels=50)
-    head, setting, *arms = told(name, tmp_path).splitlines()
-    assert head == f"{name}: 1 of 6 settings complete"
-    assert setting.startswith("  newsroom, 50 labels, 3 draws: plain 0.150 [")
+    fill(tmp_path, few_labels_regularisers, 3, corpus="helpdesk", labels=200)
+    columns = gains(name, "newsroom", tmp_path)
+    assert list(columns) == ["arm", "50 labels"]
+    told = dict(zip(*columns.values(), strict=True))
+    assert list(told) == list(few_labels_regularisers.ARMS)
+    assert told["plain"].startswith("0.150 [")
     # The made-up score is a hundredth for each letter of the arm's name.
-    assert arms[0].split() == ["dropout-0", "+0.040", "[+0.040,", "+0.040]"]
-    assert len(arms) == len(few_labels_regularisers.ARMS) - 1
+    assert told["dropout-0"] == "+0.040 [+0.040, +0.040]"
+    assert list(gains(name, "helpdesk", tmp_path)) == ["arm", "200 labels"]
 
 
 def test_a_draw_that_one_arm_lacks_counts_for_none(tmp_path: Path) -> None:
