@@ -57,23 +57,30 @@ def read_arms(experiment: str, root: Path | None = None) -> dict[tuple[str, int]
     return read
 
 
-def gains(experiment: str, corpus: str, root: Path | None = None) -> dict[str, list[str]]:
-    """Columns of a table, one for each complete number of labels: the plain arm's mean, and what others add to it.
+def gains(corpus: str, *experiments: str, root: Path | None = None) -> dict[str, list[str]]:
+    """Columns of a table, one for each number of labels: the plain arm's mean, then what every other arm adds to it.
 
-    With 95 % intervals: over the draws for the plain arm, of the paired differences for every other.
+    With 95 % intervals: over the draws for the plain arm, of the paired differences for the others. A number of labels
+    is there when it is complete in one of the experiments; in another that lacks it, the cells are empty.
 
     Raises:
         RecordError: as `read_arms`.
 
     Taught in: book/constraints/over-fitting
     """
-    found = {labels: arms for (one, labels), arms in read_arms(experiment, root).items() if one == corpus}
-    columns = {"arm": list(next(iter(found.values()), ()))}
-    for labels, arms in found.items():
-        scores = {arm: [result["score"] for result in results] for arm, results in arms.items()}
-        over = [f"{paired_difference(row, scores[PLAIN]):+.3f}" for arm, row in scores.items() if arm != PLAIN]
-        columns[f"{labels} labels"] = [f"{seeds_interval(scores[PLAIN]):.3f}", *over]
-    return columns
+    columns: dict[str, dict[str, str]] = {}
+    for experiment in experiments:
+        for (one, labels), arms in read_arms(experiment, root).items():
+            if one != corpus:
+                continue
+            scores = {arm: [result["score"] for result in results] for arm, results in arms.items()}
+            column = columns.setdefault(f"{labels} labels", {PLAIN: f"{seeds_interval(scores[PLAIN]):.3f}"})
+            for arm, row in scores.items():
+                if arm != PLAIN:
+                    column[arm] = f"{paired_difference(row, scores[PLAIN]):+.3f}"
+    arms = dict.fromkeys(arm for column in columns.values() for arm in column)
+    order = sorted(columns, key=lambda name: int(name.split()[0]))
+    return {"arm": list(arms), **{name: [columns[name].get(arm, "") for arm in arms] for name in order}}
 
 
 def _results(experiment: str, root: Path | None) -> dict[tuple[str, int, str, int], Mapping[str, Any]]:
