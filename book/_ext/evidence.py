@@ -199,12 +199,12 @@ def _inside(statement: ast.stmt) -> set[str]:
 
 
 def _records(tree: ast.AST) -> set[str]:
-    """The names that stand in `load_record("…")`."""
+    """The names that stand in `load_record("…")`, or in `read_arms("…")`, which reads one as well."""
     return {
         node.args[0].value
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
-        and (getattr(node.func, "id", "") or getattr(node.func, "attr", "")) == "load_record"
+        and (getattr(node.func, "id", "") or getattr(node.func, "attr", "")) in {"load_record", "read_arms"}
         and node.args
         and isinstance(node.args[0], ast.Constant)
     }

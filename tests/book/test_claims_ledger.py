@@ -132,6 +132,7 @@ def test_records_are_followed_through_the_names_that_carry_them():
         "print(table, g)": ("b",),
         "one = 0": (),
         "print(one)": (),
+        'arms = read_arms("c")["x", 50]': ("c",),
     }
     assert {cell: records_behind(cell, behind) for cell in cells} == cells
 
