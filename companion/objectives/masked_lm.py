@@ -46,7 +46,8 @@ class CausalLMCrossEntropy(TokenCrossEntropy):
     """Sum over positions of −log p(next piece); labels stand on their own pieces and are shifted here.
 
     A position whose label is the ignore index is not predicted: the question, when only the answer is to be learned,
-    and the padding. The first piece has nothing before it and is never predicted.
+    and the padding. The first piece has nothing before it and is never predicted. Scores of the whole vocabulary are
+    made for the predicted positions alone (`scores_at`): with 150,000 pieces they are most of the memory.
 
     Follows: Radford et al. (2019); the shift is that of transformers' causal heads.
     Taught in: book/foundations/a-bert-from-scratch
@@ -59,9 +60,27 @@ class CausalLMCrossEntropy(TokenCrossEntropy):
         """How many pieces are predicted."""
         return super().counts(self.shifted(batch))
 
+    def __call__(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """The summed loss; the model is called with everything in the part but the labels."""
+        if self.part not in batch:
+            return {}
+        from companion.models.shared import model_for
+        from companion.models.word_scores import scores_at
+
+        inputs = dict(batch[self.part])
+        labels_BT = predicted_by(inputs.pop(LABELS))
+        asked_BT = labels_BT != IGNORE_INDEX
+        logits_NV = scores_at(model_for(model, self.part), inputs, asked_BT)
+        return {self.term: self.from_logits(logits_NV, labels_BT[asked_BT])}
+
     def from_logits(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Sum of −log p(next piece); `logits` of shape (rows, positions, vocabulary), `labels` as the pieces."""
-        return super().from_logits(logits[:, -labels.shape[1] :][:, :-1], labels[:, 1:])
+        """Sum of −log p(next piece); `logits` of shape (rows, positions, vocabulary), `labels` as the pieces.
+
+        Scores of chosen positions, of shape (chosen, vocabulary), come with the labels that those positions predict.
+        """
+        if labels.dim() > 1:
+            logits, labels = logits[:, -labels.shape[1] :][:, :-1], labels[:, 1:]
+        return super().from_logits(logits, labels)
 
     def shifted(self, batch: Batch) -> Batch:
         """The batch with each label on the piece before, whose scores predict it; so it has one column fewer."""
@@ -69,3 +88,10 @@ class CausalLMCrossEntropy(TokenCrossEntropy):
             return batch
         part: Mapping[str, Tensor] = batch[self.part]
         return {**batch, self.part: {**part, LABELS: part[LABELS][:, 1:]}}
+
+
+def predicted_by(labels_BT: Tensor) -> Tensor:
+    """The labels on the positions whose scores predict them, one to the left; the last position predicts nothing."""
+    from torch.nn import functional
+
+    return functional.pad(labels_BT[:, 1:], (0, 1), value=IGNORE_INDEX)

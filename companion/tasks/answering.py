@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from companion.encoding.contract import IGNORE_INDEX
 from companion.encoding.turns import TurnBatches, answer_labels
 from companion.errors import EvaluationError
 from companion.evaluation.answers import AnswerReport, score_answers
+from companion.objectives.masked_lm import predicted_by
+from companion.training.pieces import cut
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from companion.corpora.pairs import Pair
     from companion.tasks.causal_lm import CausalLMTask
+
+MOST_SCORES = 2**27
+"""How many scores may be in memory at once, half a GiB in fp32: a vocabulary of 150,000 allows some 900 positions."""
 
 
 class AnswerEvaluator:
@@ -42,21 +47,23 @@ class AnswerEvaluator:
         """The scores of the model as it is now."""
         import torch
 
+        from companion.models.word_scores import scores_at
+
         device, was_training = next(model.parameters()).device, model.training
         loss = right = pieces = exact = 0.0
         model.eval()
         try:
-            for update in range(self.source.updates(0)):
-                [(part, ids)] = self.source.window(0, update).items()
-                batch = {name: tensor.to(device) for name, tensor in self.source.collate(part, ids).items()}
-                labels_BT = batch.pop("labels")
+            for batch in self._pieces():
+                batch = {name: tensor.to(device) for name, tensor in batch.items()}
+                labels_BT = predicted_by(batch.pop("labels"))
+                asked_BT = labels_BT != IGNORE_INDEX
                 with torch.inference_mode():
-                    logits_BTV = model(**batch).logits[:, -labels_BT.shape[1] :].float()
-                loss += float(self.task.objective.from_logits(logits_BTV, labels_BT))
-                asked_BT = labels_BT[:, 1:] != IGNORE_INDEX
-                hit_BT = logits_BTV[:, :-1].argmax(-1) == labels_BT[:, 1:]
-                right += int((hit_BT & asked_BT).sum())
-                exact += int((hit_BT | ~asked_BT).all(1).sum())
+                    logits_NV = scores_at(model, batch, asked_BT).float()
+                    loss += float(self.task.objective.from_logits(logits_NV, labels_BT[asked_BT]))
+                missed_BT = torch.zeros_like(asked_BT)
+                missed_BT[asked_BT] = logits_NV.argmax(-1) != labels_BT[asked_BT]
+                right += int((asked_BT & ~missed_BT).sum())
+                exact += int((~missed_BT.any(1)).sum())
                 pieces += int(asked_BT.sum())
         finally:
             model.train(was_training)
@@ -65,6 +72,14 @@ class AnswerEvaluator:
             "piece_accuracy": right / pieces,
             "exact": exact / len(self.source.rows),
         }
+
+    def _pieces(self) -> Iterator[dict[str, Tensor]]:
+        """All rows as tensors, as many at a time as their scores leave room for."""
+        budget = max(1, MOST_SCORES // len(self.task.encoder.tokenizer))
+        for update in range(self.source.updates(0)):
+            for piece in cut(self.source, self.source.window(0, update), budget):
+                [(part, ids)] = piece.items()
+                yield self.source.collate(part, ids)
 
     def report(self, model: nn.Module, *, bootstrap: int = 1000, seed: int = 0, **options: Any) -> AnswerReport:
         """Write an answer to every prompt and compare it with the gold one; `options` are those of `write_answers`."""
