@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from companion.adaptation.prompts import PromptTuning as PromptTuning
     from companion.corpora.augmentation import augment as augment
     from companion.corpora.catalog import load_corpus as load_corpus
+    from companion.corpora.conversations import Pair as Pair
+    from companion.corpora.conversations import Turn as Turn
     from companion.corpora.microlanguage import MicroLanguage as MicroLanguage
-    from companion.corpora.pairs import Pair as Pair
     from companion.corpora.pairs import PairCorpus as PairCorpus
     from companion.corpora.records import Corpus as Corpus
     from companion.corpora.texts import Text as Text
@@ -81,8 +82,9 @@ if not TYPE_CHECKING:  # a type checker would take any name for one that this `_
             "adaptation.prompts": ("PrefixTuning", "PromptTuning"),
             "corpora.augmentation": ("augment",),
             "corpora.catalog": ("load_corpus",),
+            "corpora.conversations": ("Pair", "Turn"),
             "corpora.microlanguage": ("MicroLanguage",),
-            "corpora.pairs": ("Pair", "PairCorpus"),
+            "corpora.pairs": ("PairCorpus",),
             "corpora.records": ("Corpus",),
             "deployment.adapters": ("AdapterSet",),
             "deployment.predictor": ("Answerer", "Predictor", "load"),

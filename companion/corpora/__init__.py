@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from companion.corpora.catalog import load_corpus as load_corpus
     from companion.corpora.conll import read_conll as read_conll
     from companion.corpora.conll import write_conll as write_conll
+    from companion.corpora.conversations import Pair as Pair
+    from companion.corpora.conversations import Turn as Turn
     from companion.corpora.decontamination import decontaminate as decontaminate
     from companion.corpora.edits import AugmentationLedger as AugmentationLedger
     from companion.corpora.edits import Edit as Edit
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from companion.corpora.hub import from_datasets as from_datasets
     from companion.corpora.jsonl import read_jsonl as read_jsonl
     from companion.corpora.location import data_root as data_root
-    from companion.corpora.pairs import Pair as Pair
     from companion.corpora.pairs import PairCorpus as PairCorpus
     from companion.corpora.pairs import helpdesk_pairs as helpdesk_pairs
     from companion.corpora.pairs import labels_as_answers as labels_as_answers
@@ -49,12 +50,13 @@ __getattr__, __dir__, __all__ = attach(
         "augmentation": ("Augmented", "Capitals", "Mentions", "Synonyms", "Typos", "augment", "corrupt"),
         "catalog": ("entries", "load_corpus"),
         "conll": ("read_conll", "write_conll"),
+        "conversations": ("Pair", "Turn"),
         "decontamination": ("decontaminate",),
         "edits": ("AugmentationLedger", "Edit", "Proposal", "rewrite"),
         "hub": ("from_datasets",),
         "jsonl": ("read_jsonl",),
         "location": ("data_root",),
-        "pairs": ("Pair", "PairCorpus", "helpdesk_pairs", "labels_as_answers", "read_pairs"),
+        "pairs": ("PairCorpus", "helpdesk_pairs", "labels_as_answers", "read_pairs"),
         "records": ("Corpus", "ReadReport", "Sentence"),
         "reservoir": ("Reservoir",),
         "schemes": ("Entity", "entities"),

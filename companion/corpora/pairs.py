@@ -3,59 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from companion.corpora.conversations import Pair
 from companion.corpora.jsonl import records_of
+from companion.corpora.pair_rows import KEYS, PairKeys, pairs_of
 from companion.corpora.records import SPLITS, check_splits
-from companion.corpora.rows import is_empty, rows_in_memory
+from companion.corpora.rows import rows_in_memory
 from companion.corpora.split import positions_by_rule
 from companion.corpora.tally import Tally
 from companion.corpora.text import path_of, read_text
 from companion.corpora.text_pairs import lone_text
 from companion.corpora.texts import Text
-from companion.errors import ConfigError, DataError
-
-NAMES = ("prompt", "answer")
-ALPACA = ("instruction", "output")
-"""What the rows of Alpaca call prompt and answer; the prompt goes on with their `input`."""
-KEYS = (
-    'write {"prompt": "…", "answer": "…"} in every row, or name your keys: prompt=, answer= '
-    "(--columns prompt=…,answer=…); in memory, (prompt, answer) tuples and a DataFrame will do"
-)
-TURNS = (
-    "write one pair for each answer: the prompt is what stands before it. A system message that is always the same is "
-    "said once, with CausalLMTask(…, system=…)"
-)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pair:
-    """A prompt and the answer that a model should give.
-
-    Raises:
-        DataError: the prompt or the answer is empty, or no string: an empty answer teaches a model to say nothing.
-
-    Taught in: book/outlook/from-encoders-to-generation
-    """
-
-    prompt: str
-    """What the user wrote."""
-    answer: str
-    """What the assistant should write."""
-    source: str = ""
-    """Where it stands: `train.jsonl:17` (file name and line)."""
-    meta: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """What else is known, for example `{"article": ...}`."""
-
-    def __post_init__(self) -> None:
-        for name, value in (("prompt", self.prompt), ("answer", self.answer)):
-            if not isinstance(value, str) or not value.strip():
-                raise DataError(
-                    f"{self.source or 'a pair'}: the {name} is {value!r}",
-                    remedy="give text for both, or leave the pair out",
-                )
+from companion.errors import DataError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,18 +51,24 @@ class PairCorpus:
         return {name: getattr(self, name) for name in SPLITS if len(getattr(self, name))}
 
     def describe(self) -> str:
-        """A text table: pairs in each split, the words of a prompt and of an answer, and prompts that leak."""
+        """A text table: pairs in each split, the words of a prompt and of an answer, and prompts that leak.
+
+        Of conversations also the turns; one leaks if it begins as one of train does.
+        """
+        talks = any(pair.before for part in self.splits.values() for pair in part)
         lines = [self.name, "", f"{'split':6} {'pairs':>7} {'words a prompt':>15} {'an answer':>10}"]
+        lines[-1] += f" {'turns':>6}" if talks else ""
         for name, part in self.splits.items():
             prompt, answer = (
                 sum(len(getattr(pair, side).split()) for pair in part) / len(part) for side in ("prompt", "answer")
             )
             lines.append(f"{name:6} {len(part):>7,} {prompt:>15.1f} {answer:>10.1f}")
+            lines[-1] += f" {sum(len(pair.turns) for pair in part) / len(part):>6.1f}" if talks else ""
         lines += [f"note: {note}" for note in self.notes]
-        known = {pair.prompt for pair in self.train}
+        known, said = {pair.opening for pair in self.train}, "begin as one of train" if talks else "also stand in train"
         for name in SPLITS[1:]:
-            if again := sum(pair.prompt in known for pair in getattr(self, name)):
-                lines.append(f"warning: {again:,} prompts of {name} also stand in train")
+            if again := sum(pair.opening in known for pair in getattr(self, name)):
+                lines.append(f"warning: {again:,} {'conversations' if talks else 'prompts'} of {name} {said}")
         return "\n".join(lines)
 
     @classmethod
@@ -112,6 +80,7 @@ class PairCorpus:
         test: str | Path | None = None,
         prompt: str = "prompt",
         answer: str = "answer",
+        messages: str | None = None,
         encoding: str = "utf-8",
         split: bool = True,
     ) -> PairCorpus:
@@ -119,15 +88,20 @@ class PairCorpus:
 
         Further keys with text become facts of the pair. Rows of Alpaca are read as they are: their instruction and
         their `input`, where there is one, are the prompt, with a blank line between them, and the notes count them.
+        So are conversations, under `messages` or `conversations` or the key named here; of them, those that begin the
+        same (system message and first turn of the user) fall into the same split.
 
         Raises:
-            DataError: with file and line, for bad JSON, a missing key, or an empty prompt or answer.
+            DataError: with file and line, for bad JSON, a missing key, an empty prompt or answer, or a conversation
+                with tools, pictures, or turns out of order.
 
         Follows: Taori et al. (2023), Alpaca, for the order of instruction and input.
         """
         paths, tally = {"train": path_of(train), "dev": dev, "test": test}, Tally()
         parts = {
-            name: read_pairs(path, prompt, answer, encoding, tally) for name, path in paths.items() if path is not None
+            name: read_pairs(path, prompt, answer, encoding, tally, messages=messages)
+            for name, path in paths.items()
+            if path is not None
         }
         return _corpus(parts, tally, name=Path(train).stem, place=str(train), split=split)
 
@@ -140,6 +114,7 @@ class PairCorpus:
         test: Iterable[Any] | None = None,
         prompt: str = "prompt",
         answer: str = "answer",
+        messages: str | None = None,
         name: str = "rows",
         split: bool = True,
     ) -> PairCorpus:
@@ -151,8 +126,9 @@ class PairCorpus:
         given, tally = {"train": train, "dev": dev, "test": test}, Tally()
         read = rows_in_memory((prompt, answer), KEYS, dataset="Give its rows: list(dataset).")
         places = {part: f"{name}/{part}" for part, rows in given.items() if rows is not None}
+        keys = PairKeys(prompt=prompt, answer=answer, messages=messages)
         parts = {
-            part: _pairs(read(given[part], place), prompt, answer, tally, place, f"{place}#")
+            part: pairs_of(read(given[part], place), keys, tally, place=place, name=f"{place}#")
             for part, place in places.items()
         }
         return _corpus(parts, tally, name=name, place=places["train"], split=split)
@@ -164,65 +140,20 @@ def read_pairs(
     answer: str = "answer",
     encoding: str = "utf-8",
     tally: Tally | None = None,
+    *,
+    messages: str | None = None,
 ) -> list[Pair]:
-    """The pairs of a JSONL file, whose two keys may be named; `tally` counts what was joined.
+    """The pairs of a JSONL file, whose keys may be named; `tally` counts what was joined or left out.
 
     Raises:
-        DataError: with file and line, for bad JSON, a missing key, or an empty prompt or answer.
+        DataError: as `PairCorpus.from_jsonl`.
 
     Taught in: book/outlook/from-encoders-to-generation
     """
     path, tally = path_of(path), tally or Tally()
     records = records_of(read_text(path, encoding=encoding), path, tally)
-    return _pairs(records, prompt, answer, tally, str(path), f"{path.name}:")
-
-
-def _pairs(
-    records: Iterable[tuple[int, object]], prompt: str, answer: str, tally: Tally, place: str, name: str
-) -> list[Pair]:
-    """The pairs of numbered records; `name` begins the source of each."""
-    if prompt == answer:
-        raise ConfigError(f"prompt and answer are the same key {prompt!r}", remedy="name two")
-    pairs = []
-    for number, record in records:
-        source = f"{name}{number}"
-        try:
-            pairs.append(_pair(record, prompt, answer, tally, source))
-        except DataError as error:
-            problem = error.problem.removeprefix(f"{source}: ")
-            raise DataError(problem, remedy=error.remedy, file=place, line=number) from None
-    if not pairs:
-        raise DataError("there is no pair", file=place, remedy=KEYS)
-    return pairs
-
-
-def _pair(record: object, prompt: str, answer: str, tally: Tally, source: str) -> Pair:
-    if not isinstance(record, Mapping):
-        raise DataError(f"needed are {prompt!r} and {answer!r}; there is a {type(record).__name__}", remedy=KEYS)
-    if (prompt, answer) == NAMES and not record.keys() & set(NAMES) and record.keys() >= set(ALPACA):
-        prompt, answer = ALPACA
-    is_there = {prompt, answer} <= record.keys()
-    for key in (prompt, answer) if is_there else record:
-        turns = record[key]
-        if isinstance(turns, list) and turns and all(isinstance(turn, Mapping) for turn in turns):
-            who = ", ".join(str(turn.get("role", turn.get("from", "?"))) for turn in turns)
-            raise DataError(
-                f"{key!r} is a conversation ({who}), and a pair is one prompt with one answer", remedy=TURNS
-            )
-    if not is_there:
-        there = ", ".join(map(repr, record)) or "nothing"
-        raise DataError(f"needed are {prompt!r} and {answer!r}; there is {there}", remedy=KEYS)
-    asked, used = record[prompt], {prompt, answer}
-    if prompt == ALPACA[0] and "input" in record and isinstance(asked, str):
-        used.add("input")
-        further = "" if is_empty(record["input"]) else record["input"]
-        if not isinstance(further, str):
-            raise DataError(f"the input is {further!r}", remedy="give text, or leave it empty")
-        if further:
-            asked = f"{asked}\n\n{further}"
-            tally.repair("input of an Alpaca row, put below its instruction and a blank line", source)
-    facts = {key: value for key, value in record.items() if key not in used and isinstance(value, str)}
-    return Pair(prompt=asked, answer=record[answer], source=source, meta=facts)
+    keys = PairKeys(prompt=prompt, answer=answer, messages=messages)
+    return pairs_of(records, keys, tally, place=str(path), name=f"{path.name}:")
 
 
 def _corpus(parts: Mapping[str, Sequence[Pair]], tally: Tally, *, name: str, place: str, split: bool) -> PairCorpus:
@@ -231,7 +162,9 @@ def _corpus(parts: Mapping[str, Sequence[Pair]], tally: Tally, *, name: str, pla
     if list(parts) == ["train"] and split:
         whole = parts["train"]
         try:
-            positions, notes = positions_by_rule(("prompt", pair.prompt) for pair in whole)
+            positions, notes = positions_by_rule(
+                ("conversation's beginning" if pair.before else "prompt", pair.opening) for pair in whole
+            )
         except DataError as error:
             raise DataError(error.problem, remedy=error.remedy, file=place) from None
         parts = {part: [whole[position] for position in chosen] for part, chosen in positions.items()}

@@ -23,6 +23,7 @@ from companion.training.resolve import autocast_for
 if TYPE_CHECKING:
     from torch import nn
 
+    from companion.tasks.causal_lm import Prompt
     from companion.tasks.entries import Given
     from companion.tasks.inference import TagPrediction
     from companion.tasks.texts import TextPrediction
@@ -126,7 +127,7 @@ class TextPredictor:
             return self.task.predict(self.model, texts)
 
 
-def _check_list(texts: Sequence[Given]) -> None:
+def _check_list(texts: Sequence[Any]) -> None:
     # A text is a sequence of texts too: each of its letters would get an answer.
     if isinstance(texts, str):
         raise DataError("the texts are one string", remedy="give a list of strings, or ask predict(text)")
@@ -149,16 +150,21 @@ class Answerer:
         """It has none."""
         return self.task.labels
 
-    def predict(self, text: str, **options: Any) -> Answer:
-        """The answer to one prompt; `options` are those of `CausalLMTask.answer`."""
+    def predict(self, text: Prompt, **options: Any) -> Answer:
+        """The answer to one prompt, or to a conversation that ends with the user's turn, a list of role and content.
+
+        `options` are those of `CausalLMTask.answer`.
+        """
         return self.predict_many([text], **options)[0]
 
-    def predict_many(self, texts: Sequence[str], **options: Any) -> list[Answer]:
-        """The answer to each prompt.
+    def predict_many(self, texts: Sequence[Prompt], **options: Any) -> list[Answer]:
+        """The answer to each prompt or conversation.
 
         Raises:
-            DataError: a prompt is empty, spells a control piece, or leaves no room for an answer.
+            DataError: a prompt is empty, spells a control piece, ends with a turn that is not the user's, or leaves no
+                room for an answer.
         """
+        _check_list(texts)
         with self._autocast():
             return self.task.answer(self.model, texts, **options)
 

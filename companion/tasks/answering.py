@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from companion.encoding.contract import IGNORE_INDEX
-from companion.encoding.turns import TurnBatches, answer_labels
+from companion.encoding.turns import TurnBatches
 from companion.errors import EvaluationError
 from companion.evaluation.answers import AnswerReport, score_answers
 from companion.objectives.masked_lm import predicted_by
@@ -25,9 +25,10 @@ MOST_SCORES = 2**27
 class AnswerEvaluator:
     """A function of the model: loss (nats a piece), accuracy and exact matches on fixed answers.
 
-    The prompt is never scored, whatever the model was trained on. `exact` is the share of answers of which every piece
-    is the most probable one after the pieces before it: those that greedy writing gives word for word, at the price of
-    one forward pass.
+    The prompt is never scored, whatever the model was trained on. Of a conversation, loss and accuracy are of all
+    answers that are to be learned; `exact` is of the last one, given everything before it: the share of which every
+    piece is the most probable one after the pieces before it. Those are what greedy writing gives word for word, at the
+    price of one forward pass.
 
     Taught in: book/outlook/from-encoders-to-generation
     """
@@ -36,12 +37,11 @@ class AnswerEvaluator:
     greater_is_better = False
 
     def __init__(self, task: CausalLMTask, pairs: Sequence[Pair]) -> None:
-        rows = task.encode(pairs)
-        if not rows:
+        fitting = task.fitting(pairs, "answer")
+        if not fitting:
             raise EvaluationError("there is no pair to evaluate on", remedy="give a development or test split")
-        rows = [row._replace(labels=answer_labels(row.prompt, row.input_ids)) for row in rows]
-        self.task, self.pairs = task, pairs
-        self.source = TurnBatches(rows, pad_token_id=task.pad_token_id, batch_size=64, seed=0)
+        self.task, self.pairs = task, [pair for pair, _ in fitting]
+        self.source = TurnBatches([row for _, row in fitting], pad_token_id=task.pad_token_id, batch_size=64, seed=0)
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         """The scores of the model as it is now."""
@@ -53,7 +53,7 @@ class AnswerEvaluator:
         loss = right = pieces = exact = 0.0
         model.eval()
         try:
-            for batch in self._pieces():
+            for rows, batch in self._pieces():
                 batch = {name: tensor.to(device) for name, tensor in batch.items()}
                 labels_BT = predicted_by(batch.pop("labels"))
                 asked_BT = labels_BT != IGNORE_INDEX
@@ -63,7 +63,10 @@ class AnswerEvaluator:
                 missed_BT = torch.zeros_like(asked_BT)
                 missed_BT[asked_BT] = logits_NV.argmax(-1) != labels_BT[asked_BT]
                 right += int((asked_BT & ~missed_BT).sum())
-                exact += int((~missed_BT.any(1)).sum())
+                # The position before the last answer is the first that counts: it predicts how that begins.
+                starts_B = torch.tensor([self.source.turns[row].prompt - 1 for row in rows], device=device)
+                last_BT = torch.arange(labels_BT.shape[1], device=device) >= starts_B[:, None]
+                exact += int((~(missed_BT & last_BT).any(1)).sum())
                 pieces += int(asked_BT.sum())
         finally:
             model.train(was_training)
@@ -73,17 +76,20 @@ class AnswerEvaluator:
             "exact": exact / len(self.source.rows),
         }
 
-    def _pieces(self) -> Iterator[dict[str, Tensor]]:
-        """All rows as tensors, as many at a time as their scores leave room for."""
+    def _pieces(self) -> Iterator[tuple[list[int], dict[str, Tensor]]]:
+        """All rows, with their numbers, as tensors, as many at a time as their scores leave room for."""
         budget = max(1, MOST_SCORES // len(self.task.encoder.tokenizer))
         for update in range(self.source.updates(0)):
             for piece in cut(self.source, self.source.window(0, update), budget):
                 [(part, ids)] = piece.items()
-                yield self.source.collate(part, ids)
+                yield ids, self.source.collate(part, ids)
 
     def report(self, model: nn.Module, *, bootstrap: int = 1000, seed: int = 0, **options: Any) -> AnswerReport:
-        """Write an answer to every prompt and compare it with the gold one; `options` are those of `write_answers`."""
-        written = self.task.answer(model, [pair.prompt for pair in self.pairs], **options)
+        """Write the last answer of every pair that fits and compare it with the gold one.
+
+        What it is given is everything before it; `options` are those of `write_answers`.
+        """
+        written = self.task.answer(model, self.pairs, **options)
         return score_answers(
             [pair.answer for pair in self.pairs],
             [answer.text for answer in written],

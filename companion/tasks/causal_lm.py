@@ -1,15 +1,16 @@
-"""Answering: a decoder-only model learns to write the answer to a prompt, one piece at a time."""
+"""Answering: a decoder-only model learns to write the answers of a conversation, one piece at a time."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from companion.corpora.pairs import Pair
+from companion.corpora.conversations import USER, Pair, Turn, check_order
+from companion.corpora.pair_rows import read_turns
 from companion.encoding.turns import LEARN, TurnBatches, TurnRow, pieces_of, render, turn_rows
 from companion.errors import ConfigError, DataError, ModelError
 from companion.models.decoder import HEAD, refuse_control
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from companion.models.decoder import Decoder, MiniDecoder
     from companion.tasks.answering import AnswerEvaluator
     from companion.tasks.writing import Answer
+
+    Prompt = str | Pair | Sequence[Turn | Mapping[str, Any]]
 
 LONGEST = 1024
 SHORTEST = 8
@@ -44,9 +47,9 @@ class CausalLMSettings:
     """How pairs become rows; stored with an exported model, because it must be asked as it was trained."""
 
     learn: str = "answer"
-    """"answer": the prompt is read and not learned; "everything": it is learned too."""
+    """"answer": the answers are learned, and the turns of others read; "everything": those are learned too."""
     system: str = ""
-    """A system message in front of every prompt; empty for none."""
+    """A system message in front of every conversation that has none of its own; empty for none."""
     max_length: int = LONGEST
     """Pieces of a row: prompt, answer and control pieces together."""
     too_long: str = "error"
@@ -54,10 +57,11 @@ class CausalLMSettings:
 
 
 class CausalLMTask:
-    """Write the answer to a prompt, on top of a decoder-only model.
+    """Write the answer to a prompt, or to a conversation, on top of a decoder-only model.
 
-    Rows are written by the tokenizer's own chat template, or by `template`. A pair that does not fit is never cut: half
-    an answer teaches the model to stop anywhere, so it is an error, or with `too_long="skip"` left out and counted.
+    Every answer of a conversation is learned, but those that say `learn=False`, and nothing else is. Rows are written
+    by the tokenizer's own chat template, or by `template`. A pair that does not fit is never cut: half an answer
+    teaches the model to stop anywhere, so it is an error, or with `too_long="skip"` left out and counted.
 
     Raises:
         ConfigError: a setting is outside its range.
@@ -104,17 +108,9 @@ class CausalLMTask:
 
     def _end_ids(self) -> tuple[int, ...]:
         """The pieces that end an answer: the one the template closes it with, and the tokenizer's end of text."""
-        from jinja2 import TemplateError
-
         tokenizer = self.encoder.tokenizer
-        try:
-            [row] = turn_rows(tokenizer, ["a"], ["b"], system=self.settings.system)
-        except TemplateError as error:
-            raise ModelError(
-                f"the chat template cannot be filled in: {error}",
-                remedy="name the piece it asks for on the tokenizer (such as tokenizer.eos_token), or give another "
-                "template=…",
-            ) from error
+        first = Pair(prompt="a", answer="b", source="tried on a first pair")
+        [row] = turn_rows(tokenizer, [first], system=self.settings.system)
         closing = [label for label in row.labels if label in self.control][:1]
         if not closing:
             raise ModelError(
@@ -139,30 +135,28 @@ class CausalLMTask:
 
         Raises:
             DataError: a pair is too long, spells a control piece, or is none; with its place.
-            ModelError: the template does not write the prompt of a finished conversation as that of an open one.
+            ModelError: the template does not write what stands before an answer as it does when the answer is there.
         """
+        return [row for _, row in self.fitting(pairs, self.settings.learn)]
+
+    def fitting(self, pairs: Sequence[Pair], learn: str) -> list[tuple[Pair, TurnRow]]:
+        """The pairs that fit, each with its row; otherwise as `encode`, whatever the task itself learns."""
         for number, pair in enumerate(pairs):
             if not isinstance(pair, Pair):
                 raise DataError(f"pair {number + 1} is a {type(pair).__name__}", remedy="give companion.Pair objects")
-            self._check(pair.prompt, _place(pair, number))
-            self._check(pair.answer, _place(pair, number))
-        rows = turn_rows(
-            self.encoder.tokenizer,
-            [pair.prompt for pair in pairs],
-            [pair.answer for pair in pairs],
-            system=self.settings.system,
-            learn=self.settings.learn,
-        )
-        fitting = [row for row in rows if len(row.input_ids) <= self.settings.max_length]
-        if len(fitting) < len(rows) and self.settings.too_long == "error":
-            number = next(place for place, row in enumerate(rows) if len(row.input_ids) > self.settings.max_length)
+            self._check_turns(pair.turns, _place(pair, number))
+        rows = turn_rows(self.encoder.tokenizer, pairs, system=self.settings.system, learn=learn)
+        limit = self.settings.max_length
+        found = [(pair, row) for pair, row in zip(pairs, rows, strict=True) if len(row.input_ids) <= limit]
+        if len(found) < len(rows) and self.settings.too_long == "error":
+            number, size = next((place, size) for place, row in enumerate(rows) if (size := len(row.input_ids)) > limit)
+            what = f"{len(pairs[number].turns)} turns" if pairs[number].before else "prompt and answer"
             raise DataError(
-                f"{_place(pairs[number], number)}: prompt and answer are {len(rows[number].input_ids)} pieces, the "
-                f"limit is {self.settings.max_length}",
+                f"{_place(pairs[number], number)}: {what} are {size} pieces, the limit is {limit}",
                 remedy='shorten it, raise max_length, or leave such pairs out with too_long="skip"',
             )
-        self.skipped += len(rows) - len(fitting)
-        return fitting
+        self.skipped += len(rows) - len(found)
+        return found
 
     def batches(self, pairs: Sequence[Pair], *, batch_size: int = 32, **options: Any) -> TurnBatches:
         """The batch source of these pairs; options are those of `RowBatches`.
@@ -186,17 +180,30 @@ class CausalLMTask:
             rows += [TurnRow(part, part) for part in cut]
         return TurnBatches(rows, pad_token_id=self.pad_token_id, batch_size=batch_size, **options)
 
-    def prompt_row(self, prompt: str, place: str = "the prompt") -> list[int]:
-        """The pieces of a prompt up to where the answer begins.
+    def prompt_row(self, prompt: Prompt, place: str = "the prompt") -> list[int]:
+        """The pieces of a prompt, or of a conversation that ends with the user's turn, up to where the answer begins.
+
+        As in training, a system message of its own stands in place of the task's.
 
         Raises:
-            DataError: it is empty, spells a control piece, or leaves no room for an answer.
+            DataError: it is empty, spells a control piece, ends with another turn, or leaves no room for an answer.
+            ModelError: the template refuses the conversation.
         """
-        if not isinstance(prompt, str) or not prompt.strip():
-            raise DataError(f"{place} is {prompt!r}", remedy="ask something")
-        self._check(prompt, place)
+        if isinstance(prompt, str) and prompt.strip():
+            turns: Sequence[Turn] = [Turn(role=USER, text=prompt)]
+        elif isinstance(prompt, Pair):
+            turns = prompt.turns[:-1]
+        elif isinstance(prompt, Sequence) and not isinstance(prompt, str):
+            turns = read_turns(prompt, what=place)
+        else:
+            raise DataError(
+                f"{place} is {prompt!r}",
+                remedy='ask something: a text, or a conversation, [{"role": "user", "content": "…"}]',
+            )
+        check_order(turns, last=USER, place=place)
+        self._check_turns(turns, place)
         tokenizer = self.encoder.tokenizer
-        [row] = pieces_of(tokenizer, render(tokenizer, [prompt], system=self.settings.system))
+        [row] = pieces_of(tokenizer, render(tokenizer, [turns], system=self.settings.system))
         if len(row) >= self.settings.max_length:
             raise DataError(
                 f"{place} is {len(row)} pieces; of {self.settings.max_length} none is left for an answer",
@@ -214,11 +221,13 @@ class CausalLMTask:
 
         return AnswerEvaluator(self, pairs)
 
-    def answer(self, model: nn.Module, prompts: Sequence[str] | Sequence[Pair], **options: Any) -> list[Answer]:
+    def answer(self, model: nn.Module, prompts: Sequence[Prompt], **options: Any) -> list[Answer]:
         """What the model writes: greedy, or drawn with `temperature` and `top_p` from `seed`; see `write_answers`.
 
+        A prompt is a text, or a conversation that ends with the user's turn: a list of `{"role": …, "content": …}`.
+
         Raises:
-            DataError: a prompt is empty, spells a control piece, or leaves no room for an answer.
+            DataError: as `prompt_row`.
             ConfigError: an option is outside its range.
         """
         from companion.tasks.writing import write_answers
@@ -249,6 +258,10 @@ class CausalLMTask:
         from companion.tasks.causal_folder import read_causal_folder
 
         return read_causal_folder(Path(folder), base)
+
+    def _check_turns(self, turns: Sequence[Turn], place: str) -> None:
+        for turn in turns:
+            self._check(turn.text, place)
 
     def _check(self, text: str, place: str) -> None:
         refuse_control(text, self.control.values(), place)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from companion.corpora.conversations import lone_prompt
 from companion.errors import ConfigError, DataError
 from companion.tasks.retrieval import TextIndex
 
 if TYPE_CHECKING:
-    from companion.corpora.pairs import Pair
+    from companion.corpora.conversations import Pair
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +35,7 @@ class AnswerMemory:
     `choose_threshold` finds the value on questions whose right answers are known.
 
     Raises:
-        DataError: there is no pair to remember.
+        DataError: there is no pair to remember, or one ends a conversation: its prompt alone says too little.
 
     Taught in: book/outlook/from-encoders-to-generation
     """
@@ -45,7 +46,7 @@ class AnswerMemory:
         if not pairs:
             raise DataError("there is no pair to remember", remedy="give questions with their answers")
         self.pairs, self.threshold = tuple(pairs), threshold
-        self._prompts = TextIndex(reader, [pair.prompt for pair in self.pairs])
+        self._prompts = TextIndex(reader, [lone_prompt(pair, "a memory") for pair in self.pairs])
 
     def recall(self, questions: Sequence[str]) -> list[Recalled]:
         """The nearest stored pair of each question; of equally near ones the first."""

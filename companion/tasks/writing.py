@@ -19,8 +19,7 @@ from companion.randomness import torch_stream
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from companion.corpora.pairs import Pair
-    from companion.tasks.causal_lm import CausalLMTask
+    from companion.tasks.causal_lm import CausalLMTask, Prompt
 
 MOST = 96
 ROWS = 32
@@ -44,7 +43,7 @@ class Answer:
 def write_answers(
     task: CausalLMTask,
     model: nn.Module,
-    prompts: Sequence[str] | Sequence[Pair],
+    prompts: Sequence[Prompt],
     *,
     most: int = MOST,
     temperature: float = 0.0,
@@ -58,7 +57,7 @@ def write_answers(
     untouched. Settings that a model folder brings along (penalties, temperatures) are not used.
 
     Raises:
-        DataError: a prompt is empty, spells a control piece, or leaves no room for an answer.
+        DataError: as `CausalLMTask.prompt_row`.
         ConfigError: an option is outside its range.
 
     Taught in: book/outlook/from-encoders-to-generation
@@ -66,8 +65,7 @@ def write_answers(
     check_sampling(temperature, top_p)
     if isinstance(most, bool) or not isinstance(most, int) or most < 1:
         raise ConfigError(f"most is {most!r}", remedy="give a whole number of pieces, 1 or more")
-    plain = [prompt if isinstance(prompt, str) else prompt.prompt for prompt in prompts]
-    rows = [task.prompt_row(prompt, f"prompt {number}") for number, prompt in enumerate(plain, start=1)]
+    rows = [task.prompt_row(prompt, f"prompt {number}") for number, prompt in enumerate(prompts, start=1)]
     found: list[Answer | None] = [None] * len(rows)
     device, was_training = next(model.parameters()).device, model.training
     model.eval()

@@ -27,13 +27,6 @@ def test_rows_that_are_no_pairs_are_named(row: object) -> None:
     assert PairCorpus(name="own", train=[Pair(**ROW)]).splits
 
 
-def test_a_conversation_of_one_turn_is_named_as_well(write: Writer) -> None:
-    path = write(json.dumps({"messages": [{"role": "user", "content": "a"}]}))
-    with pytest.raises(DataError, match=r"'messages' is a conversation \(user\)") as error:
-        PairCorpus.from_jsonl(path)
-    assert "one pair for each answer" in error.value.remedy
-
-
 PAIRS = [{"prompt": f"How many are {number}?", "answer": str(number)} for number in range(40)]
 ALPACA = {"instruction": "Say it in French.", "input": "Good day", "output": "Bonjour"}
 
@@ -95,12 +88,3 @@ def test_an_empty_input_in_a_data_frame_is_none() -> None:
 def test_an_input_beside_another_prompt_stays_a_fact() -> None:
     corpus = PairCorpus.from_rows([{"prompt": "a", "answer": "b", "input": "c"}], split=False)
     assert corpus.train[0].prompt == "a" and corpus.train[0].meta == {"input": "c"} and corpus.notes == ()
-
-
-def test_a_conversation_is_refused_with_the_turns_that_it_has() -> None:
-    turns = [{"role": role, "content": "…"} for role in ("system", "user", "assistant", "user", "assistant")]
-    for row, named in (({"messages": turns}, {}), ({"messages": turns, "answer": "b"}, {"prompt": "messages"})):
-        with pytest.raises(DataError, match="system, user, assistant, user, assistant") as caught:
-            PairCorpus.from_rows([row], **named)
-        assert PairCorpus.from_rows([{"prompt": "a", "answer": "b", "cited": turns}], split=False).train
-        assert "CausalLMTask(…, system=…)" in caught.value.remedy and "one pair for each answer" in caught.value.remedy

@@ -270,7 +270,7 @@ def test_it_is_exported_and_opened_by_companion_and_by_transformers(task: Causal
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     assert torch.equal(model.lm_head.weight, run.model.lm_head.weight)
     assert tokenizer.chat_template == task.encoder.tokenizer.chat_template
-    assert render(tokenizer, ["hi"]) == ["<|user|>hi<|end|><|assistant|>"]
+    assert render(tokenizer, [[companion.Turn(role="user", text="hi")]]) == ["<|user|>hi<|end|><|assistant|>"]
     settings = json.loads((folder / "companion.json").read_text("utf-8"))
     assert (settings["task"], settings["labels"], settings["learn"]) == ("causal_lm", [], "answer")
     assert "text-generation" in (folder / "README.md").read_text("utf-8")
