@@ -1,4 +1,4 @@
-"""`companion train --task answers`: prompts with answers, on a decoder that is named or made small and new."""
+"""`companion train --task answers`: prompts with answers, or conversations, on a decoder, named or small and new."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from companion.training.checkpoint import write_json
 RESULT_FILE = "answers.json"
 NEW = "offline"
 """The command's usual model; it is an encoder, so here it stands for a small decoder from scratch."""
-KEYS = ("prompt", "answer")
+KEYS = ("prompt", "answer", "messages")
 
 
 def train_answers(
@@ -30,7 +30,7 @@ def train_answers(
     unused: dict[str, Any],
     as_json: bool,
 ) -> None:
-    """Train on a JSONL file of pairs, export the model of the lowest dev loss to `model/`, and score it on test.
+    """Train on a JSONL file of pairs or conversations, export the model of the lowest dev loss, and score it on test.
 
     Raises:
         CompanionError: whatever is asked for cannot be done.
@@ -48,10 +48,13 @@ def train_answers(
     for name in unused:
         raise ConfigError(f"prompts with answers have no use for --{name}", remedy=f"leave --{name} out")
     if files["train"] is None:
-        raise ConfigError("the pairs are not named", remedy='give --train FILE, {"prompt": "…", "answer": "…"} a line')
+        raise ConfigError(
+            "the pairs are not named",
+            remedy='give --train FILE, {"prompt": "…", "answer": "…"} a line, or {"messages": […]} for a conversation',
+        )
     config, named = TrainConfig(**settings), named_columns(columns)
     if named.keys() - set(KEYS):
-        raise ConfigError(f"--columns names {', '.join(named)}", remedy="write prompt=…,answer=…, only what differs")
+        raise ConfigError(f"--columns names {', '.join(named)}", remedy="write prompt=…,answer=…, or messages=…")
     for path in filter(None, files.values()):
         if path.suffix.lower() in {".csv", ".tsv", ".conll"}:
             raise ConfigError(
@@ -65,7 +68,7 @@ def train_answers(
     if model == NEW:
         say("model: a small decoder from scratch (--model takes a folder or a Hub name)")
         decoder: Any = mini_decoder(
-            [text for pair in corpus.train for text in (pair.prompt, pair.answer)], max_length=max_length or 256
+            [turn.text for pair in corpus.train for turn in pair.turns], max_length=max_length or 256
         )
     else:
         decoder = load_decoder(model)

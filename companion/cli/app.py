@@ -123,13 +123,15 @@ def predict(
     text_pair: Annotated[list[str] | None, typer.Option(help=PAIR_HELP)] = None,
     file: Annotated[
         Path | None,
-        typer.Option(help='Read texts from this file, one a line; pairs as {"text": …, "text_pair": …} a line.'),
+        typer.Option(
+            help='Texts, one a line; pairs as {"text": …, "text_pair": …}, conversations as {"messages": […]} a line.'
+        ),
     ] = None,
     base: Annotated[str | None, typer.Option(help=BASE_HELP)] = None,
     precision: Annotated[str, typer.Option(help=PRECISION_HELP)] = "fp32",
     as_json: JSON = False,
 ) -> None:
-    """Find entities in texts with offsets and scores, or give each its label; --json prints one object a line."""
+    """Find entities in texts with offsets and scores, give each its label, or answer it; --json: one object a line."""
     from companion.cli.predict import predict_texts
 
     predict_texts(folder, text or [], file, seconds=text_pair or [], base=base, precision=precision, as_json=as_json)

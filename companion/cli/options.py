@@ -16,7 +16,8 @@ BASE_HELP = "Of an adapter alone: the model folder it was trained on, where that
 PAIR_HELP = "The second text of each, in order, for a model that reads pairs."
 FORMAT_HELP = "auto, conll, csv, or jsonl (also one JSON list, and what annotation tools export)."
 TASK_HELP = (
-    "tokens (words with tags), text (texts with labels), answers (prompts with answers), or auto: by the columns."
+    "tokens (words with tags), text (texts with labels), answers (prompts with answers, or conversations of several "
+    "turns), or auto: by the columns."
 )
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from companion.cli.evaluate import model_folder
 from companion.cli.output import emit, plain, say, table
 from companion.cli.source import FORMATS
+from companion.corpora.pair_rows import CONVERSATIONS, read_turns
 from companion.errors import ConfigError, DataError, ExportError
 from companion.recipes.story import read_story
 from companion.tasks.card import PIPELINES, write_card
@@ -45,6 +46,7 @@ def predict_texts(
     """Print the entities (or, from a classifier, the label) of each text: for people, or one JSON object a line.
 
     `seconds` are the second texts of `texts`, for a classifier of pairs; a file of pairs holds a JSON object a line.
+    To a model that answers, a line that is a JSON object with `messages` is a conversation, and any other is a prompt.
     What comes through a pipe or from a keyboard is answered as it comes.
 
     Raises:
@@ -64,12 +66,15 @@ def predict_texts(
     pairs = getattr(predictor.task.settings, "pairs", False)
     given = _with_seconds(texts, seconds, pairs) if texts or seconds else []
     ways: dict[str, Any] = {"texts": _print_labels, "causal_lm": _print_answers}
-    if file is not None and file.suffix.lower() in FORMATS and pairs is False:
+    answers = predictor.task.name == "causal_lm"
+    if file is not None and file.suffix.lower() in FORMATS and pairs is False and not answers:
         say(f"{file.name}: each line is one text, as it stands, a header and further columns included")
     printed, seen = ways.get(predictor.task.name, _print_entities), 0
     for chunk in _chunks(given) if given else _read(file):
         if not given and pairs is not False:
             chunk = [_pair_in(line, seen + place, file, pairs) for place, line in enumerate(chunk, start=1)]
+        if not given and answers:
+            chunk = [_prompt_in(line, seen + place, file, predictor) for place, line in enumerate(chunk, start=1)]
         seen += len(chunk)
         printed(predictor, chunk, as_json=as_json)
         # The next line may come in an hour, and who reads this is waiting.
@@ -129,6 +134,26 @@ def _pair_in(line: str, number: int, file: Path | None, asked: bool | None) -> A
     return line
 
 
+def _prompt_in(line: str, number: int, file: Path | None, predictor: Answerer) -> Any:
+    """The conversation of a line of JSON, or any other line as it is.
+
+    Raises:
+        DataError: the conversation cannot be answered; with its line.
+    """
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        found = None
+    talk = next((found[key] for key in CONVERSATIONS if key in found), None) if isinstance(found, dict) else None
+    if talk is None:
+        return line
+    try:
+        predictor.task.prompt_row(talk)
+    except DataError as error:
+        raise DataError(error.problem, remedy=error.remedy, file=file, line=number) from None
+    return talk
+
+
 def _print_labels(predictor: TextPredictor, texts: list[Any], *, as_json: bool) -> None:
     """Print the label of each text or pair; an empty line has none."""
     asked = [text for text in texts if isinstance(text, tuple) or text.strip()]
@@ -147,17 +172,20 @@ def _print_labels(predictor: TextPredictor, texts: list[Any], *, as_json: bool) 
         print()
 
 
-def _print_answers(predictor: Answerer, texts: list[str], *, as_json: bool) -> None:
-    """Print the answer to each prompt, written greedily; an empty line has none."""
-    answers = iter(predictor.predict_many([text for text in texts if text.strip()]))
+def _print_answers(predictor: Answerer, texts: list[Any], *, as_json: bool) -> None:
+    """Print the answer to each prompt or conversation, written greedily; an empty line has none."""
+    asked = [text for text in texts if not isinstance(text, str) or text.strip()]
+    answers = iter(predictor.predict_many(asked))
     for text in texts:
-        found = next(answers) if text.strip() else None
+        found = None if isinstance(text, str) and not text.strip() else next(answers)
         if as_json:
             answer = {"answer": None} if found is None else {"answer": found.text, **asdict(found)}
             answer.pop("text", None)
-            print(json.dumps({"text": text, **answer}, ensure_ascii=False))
+            name = "text" if isinstance(text, str) else "messages"
+            print(json.dumps({name: text, **answer}, ensure_ascii=False))
             continue
-        print(plain(text))
+        said = [text] if isinstance(text, str) else [f"{turn.role}: {turn.text}" for turn in read_turns(text)]
+        print(plain("\n".join(said)))
         if found is not None:
             print(plain(f"  {found.text}{'' if found.finished else ' …'} ({found.confidence:.2f})"))
         print()

@@ -69,3 +69,28 @@ def test_what_does_not_fit_is_named(pairs, tmp_path, capsys, more, message):
 def test_pairs_have_to_be_named(tmp_path, capsys):
     assert main(["train", "--task", "answers", "--out", str(tmp_path / "run")]) == 1
     assert "the pairs are not named" in capsys.readouterr().err
+
+
+def test_conversations_are_trained_and_asked_by_line(tmp_path, capsys):
+    def said(*texts):
+        return [{"role": ("user", "assistant")[place % 2], "content": text} for place, text in enumerate(texts)]
+
+    path, out = tmp_path / "chats.jsonl", tmp_path / "run"
+    chats = [said("I am Ada", "Hello.", question, answer) for question, answer in ROWS]
+    path.write_text("".join(json.dumps({"chat": chat}) + "\n" for chat in chats), "utf-8")
+    assert command(path, out, "--max-length", "64", "--columns", "messages=chat", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["pairs"]["train"], told["left_out"], told["test"]["answers"]) == (4, 0, 4)
+    asked = tmp_path / "asked.jsonl"
+    lines = [json.dumps({"messages": chats[0][:3]}), "where is it", "", json.dumps({"conversations": chats[1][:1]})]
+    asked.write_text("\n".join([*lines, '{"x": 1}']), "utf-8")
+    assert main(["predict", str(out), "--file", str(asked), "--json"]) == 0
+    printed, warned = capsys.readouterr()
+    first, plain, empty, other, braces = map(json.loads, printed.splitlines())
+    assert first["messages"] == chats[0][:3] and isinstance(first["answer"], str) and "messages" in other
+    assert (plain["text"], empty["text"], braces["text"]) == ("where is it", "", '{"x": 1}') and not warned
+    assert main(["predict", str(out), "--file", str(asked)]) == 0
+    assert "user: I am Ada\nassistant: Hello.\nuser: where is it\n  " in capsys.readouterr().out
+    asked.write_text("hi\n" + json.dumps({"messages": chats[0]}), "utf-8")
+    assert main(["predict", str(out), "--file", str(asked)]) == 1
+    assert "asked.jsonl:2: the prompt: the last turn is the assistant's" in capsys.readouterr().err
