@@ -57,7 +57,7 @@ def read_arms(experiment: str, root: Path | None = None) -> dict[tuple[str, int]
     return read
 
 
-def gains(corpus: str, *experiments: str, root: Path | None = None) -> dict[str, list[str]]:
+def gains_by_size(corpus: str, *experiments: str, root: Path | None = None) -> dict[str, list[str]]:
     """Columns of a table, one for each number of labels: the plain arm's mean, then what every other arm adds to it.
 
     With 95 % intervals: over the draws for the plain arm, of the paired differences for the others. A number of labels

@@ -10,7 +10,7 @@ import pytest
 
 from companion.errors import RecordError
 from companion.experiments import adversarial_arms, augmentation_arms, ensembles, few_labels_regularisers
-from companion.experiments.few_labels_reading import LEAST_DRAWS, SETTINGS, gains, read_arms
+from companion.experiments.few_labels_reading import LEAST_DRAWS, SETTINGS, gains_by_size, read_arms
 
 
 def write(root: Path, name: str, factors: dict[str, Any], result: dict[str, Any]) -> Path:
@@ -46,24 +46,24 @@ def test_a_setting_appears_with_its_third_complete_draw(tmp_path: Path) -> None:
 
 def test_gains_are_paired_differences_of_complete_settings_alone(tmp_path: Path) -> None:
     name = few_labels_regularisers.NAME
-    assert gains("newsroom", name, root=tmp_path) == {"arm": []}
+    assert gains_by_size("newsroom", name, root=tmp_path) == {"arm": []}
     fill(tmp_path, few_labels_regularisers, 3, corpus="newsroom", labels=50)
     fill(tmp_path, few_labels_regularisers, 3, corpus="helpdesk", labels=200)
-    columns = gains("newsroom", name, root=tmp_path)
+    columns = gains_by_size("newsroom", name, root=tmp_path)
     assert list(columns) == ["arm", "50 labels"]
     told = dict(zip(*columns.values(), strict=True))
     assert list(told) == list(few_labels_regularisers.ARMS)
     assert told["plain"].startswith("0.150 [")
     # The made-up score is a hundredth for each letter of the arm's name.
     assert told["dropout-0"] == "+0.040 [+0.040, +0.040]"
-    assert list(gains("helpdesk", name, root=tmp_path)) == ["arm", "200 labels"]
+    assert list(gains_by_size("helpdesk", name, root=tmp_path)) == ["arm", "200 labels"]
 
 
 def test_gains_of_two_experiments_share_the_plain_arm_and_leave_open_what_one_lacks(tmp_path: Path) -> None:
     fill(tmp_path, few_labels_regularisers, 3, corpus="newsroom", arm="plain")
     fill(tmp_path, augmentation_arms, 3, corpus="newsroom", labels=800)
     fill(tmp_path, adversarial_arms, 3, corpus="newsroom")
-    columns = gains("newsroom", augmentation_arms.NAME, adversarial_arms.NAME, root=tmp_path)
+    columns = gains_by_size("newsroom", augmentation_arms.NAME, adversarial_arms.NAME, root=tmp_path)
     assert list(columns) == ["arm", "50 labels", "200 labels", "800 labels"]
     assert columns["arm"] == ["plain", *augmentation_arms.ARMS, *adversarial_arms.ARMS]
     assert columns["200 labels"][1 : 1 + len(augmentation_arms.ARMS)] == [""] * len(augmentation_arms.ARMS)
