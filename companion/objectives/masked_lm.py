@@ -64,6 +64,9 @@ class CausalLMCrossEntropy(TokenCrossEntropy):
         """The summed loss; the model is called with everything in the part but the labels."""
         if self.part not in batch:
             return {}
+        if type(self).from_logits is not CausalLMCrossEntropy.from_logits:
+            # Whoever made another loss of it reads scores and labels of whole rows.
+            return super().__call__(model, batch)
         from companion.models.shared import model_for
         from companion.models.word_scores import scores_at
 

@@ -5,8 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companion.corpora.microlanguage import MicroLanguage
+from companion.encoding.contract import IGNORE_INDEX
 from companion.models.miniature import mini_encoder
 from companion.objectives.masked_lm import CausalLMCrossEntropy, MaskedLMCrossEntropy
+from companion.objectives.supervised import TokenCrossEntropy
 from companion.tasks.masked_lm import MaskedLMTask
 
 WORLD = MicroLanguage(seed=0)
@@ -76,3 +78,15 @@ def test_only_the_answer_is_learned_where_the_question_is_ignored() -> None:
     objective = CausalLMCrossEntropy()
     assert objective.counts({"text": {"labels": labels}}) == {"causal_lm": 2.0}
     assert torch.allclose(objective.from_logits(logits, labels), 2 * torch.tensor(8.0).log())
+
+
+def test_a_subclass_with_a_loss_of_its_own_is_given_scores_and_labels_of_whole_rows() -> None:
+    class Unshifted(CausalLMCrossEntropy):
+        def from_logits(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+            return TokenCrossEntropy.from_logits(self, logits, labels)
+
+    labels = torch.tensor([[IGNORE_INDEX, 2, 1], [3, IGNORE_INDEX, IGNORE_INDEX]])
+    logits = torch.randn(2, 3, 5, generator=torch.Generator().manual_seed(0))
+    batch = {"text": {"input_ids": labels.clamp(min=0), "labels": labels}}
+    expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
+    assert torch.allclose(Unshifted()(lambda input_ids: logits, batch)["causal_lm"], expected)
