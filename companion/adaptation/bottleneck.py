@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -38,7 +39,8 @@ class Bottleneck(nn.Module):
 
     def forward(self, hidden_BTD: Tensor) -> Tensor:
         """The hidden states with what the adapter adds, shape (rows, positions, width)."""
-        return hidden_BTD + self.up(functional.gelu(self.down(hidden_BTD)))
+        added_BTD = self.up(functional.gelu(self.down(hidden_BTD.to(self.down.weight.dtype))))
+        return hidden_BTD + added_BTD.to(hidden_BTD.dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,11 @@ class BottleneckAdapter:
         HeadOnly()(model)
         with torch_stream("cpu", self.seed, "adapter"):
             for projection in projections:
-                projection.add_module("adapter", Bottleneck(size_of(projection)[0], self.size).to(projection.weight))
+                own = projection.weight
+                # What is trained has at least fp32, behind a frozen layer of bf16 as well.
+                added = Bottleneck(size_of(projection)[0], self.size)
+                added.to(own.device, torch.promote_types(own.dtype, torch.float32))
+                projection.add_module("adapter", added)
                 projection.register_forward_hook(_adapt_output)
         return model
 

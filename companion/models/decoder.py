@@ -30,11 +30,23 @@ CHAT_TEMPLATE = (
 )
 BYTES = 256
 HEAD = "ForCausalLM"
+STORED = "stored"
+WEIGHTS = ("fp32", STORED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decoder(Encoder):
     """A pre-trained decoder-only model: where its weights lie, its tokenizer, and its limits."""
+
+    weights: str = "fp32"
+    """In which type the weights are in memory: "fp32", or as they are "stored"."""
+
+    @property
+    def dtype(self) -> Any:
+        """The type of the weights in memory, as `from_pretrained` takes it."""
+        import torch
+
+        return "auto" if self.weights == STORED else torch.float32
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -207,20 +219,27 @@ def refuse_control(text: str, control: Iterable[str], place: str) -> None:
         )
 
 
-def load_decoder(name: str, *, revision: str | None = None) -> Decoder:
+def load_decoder(name: str, *, revision: str | None = None, weights: str = "fp32") -> Decoder:
     """Open a decoder-only model: a local folder, or a Hub name such as "gpt2".
 
     The rules are those of `load_encoder`: safetensors only, nothing is unpickled, no code of a model folder is run.
 
+    Weights become fp32, whatever they are stored in. With `weights="stored"` those of a bf16 model stay bf16, at half
+    the memory: for `LoRA` and other methods that train what they add, which is fp32 all the same. Merged and exported,
+    such a model is fp32, since the sums do not fit into bf16; `export(folder, adapter_only=True)` writes the additions.
+
     Raises:
+        ConfigError: `weights` is neither.
         ModelError: no such model, no safetensors weights, an encoder, or files that do not fit together.
 
     Taught in: book/outlook/from-encoders-to-generation
     """
+    if weights not in WEIGHTS:
+        raise ConfigError(f"weights is {weights!r}", remedy=f"choose {' or '.join(map(repr, WEIGHTS))}")
     opened = open_folder_or_name(name, revision=revision, split_words=False)
     if not reads_left_to_right(opened.config):
         raise ModelError(
             f"{opened.name!r} is a {opened.config.model_type} model, which does not write from left to right",
             remedy="name a decoder such as gpt2; an encoder is opened with companion.load_encoder",
         )
-    return Decoder(**{field.name: getattr(opened, field.name) for field in fields(opened)})
+    return Decoder(**{field.name: getattr(opened, field.name) for field in fields(opened)}, weights=weights)

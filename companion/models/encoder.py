@@ -55,6 +55,13 @@ class Encoder:
         return sum(parameter.numel() for parameter in body.parameters())
 
     @property
+    def dtype(self) -> Any:
+        """The type of the weights in memory: fp32, whatever they are stored in, since they are to be trained."""
+        import torch
+
+        return torch.float32
+
+    @property
     def hub_name(self) -> str | None:
         """Its name on the Hub; None for a local folder."""
         if self.name == OFFLINE:
@@ -79,7 +86,6 @@ class Encoder:
         Raises:
             ModelError: the architecture has no such head, or its weights cannot be read or are not all there.
         """
-        import torch
         import transformers
 
         from companion.models.dropout import with_quick_dropout
@@ -95,7 +101,7 @@ class Encoder:
                 revision=self.revision,
                 use_safetensors=True,
                 trust_remote_code=False,
-                dtype=torch.float32,
+                dtype=self.dtype,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,
                 **config,

@@ -22,7 +22,7 @@ def trained_parameters(model: nn.Module, objective: Objective) -> Named:
     """Name and parameter of everything that is optimised: the model's trainable ones, then the objective's own.
 
     Raises:
-        ConfigError: nothing is trainable.
+        ConfigError: nothing is trainable, or something that is has half precision.
     """
     named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
     own = getattr(objective, "parameters", None)
@@ -30,6 +30,13 @@ def trained_parameters(model: nn.Module, objective: Objective) -> Named:
         known = {id(parameter) for _, parameter in named}
         extra = [parameter for parameter in own() if parameter.requires_grad and id(parameter) not in known]
         named += [(f"objective.{index}", parameter) for index, parameter in enumerate(extra)]
+    for name, parameter in named:
+        if parameter.dtype.itemsize < 4:
+            raise ConfigError(
+                f"{name} is {parameter.dtype}, too coarse for AdamW: most of its steps would be rounded away",
+                remedy="train fp32 weights (model.float(), or load_decoder without weights=…); precision decides what "
+                "is computed in bf16, and with LoRA the frozen ones may stay as they are",
+            )
     if not named:
         raise ConfigError("no parameter of the model is trainable", remedy="adapt the model, or set requires_grad")
     return named

@@ -90,10 +90,15 @@ def test_a_merge_that_goes_wrong_is_noticed(monkeypatch):
         merge(model)
 
 
-def test_a_merge_in_half_precision_is_refused():
+def test_half_precision_is_merged_in_fp32_and_loses_nothing():
     model = trained(LoRA(4)).to(torch.bfloat16)
-    with pytest.raises(ExportError, match="merge in fp32"):
-        merge(model)
+    merged = merge(model)
+    assert {parameter.dtype for parameter in merged.parameters()} == {torch.float32}
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
+    wide = copy.deepcopy(model).float()
+    inputs = {"input_ids": torch.arange(5, 15).view(2, 5)}
+    with torch.inference_mode():
+        assert torch.allclose(merged(**inputs).logits, wide(**inputs).logits, atol=1e-5)
 
 
 def test_a_model_on_a_device_without_float64_is_merged():
