@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 TEXT = "text"
 LEARN = ("answer", "everything")
 OPEN = "a finished conversation as the open one with the answer behind it"
-CLOSED = "earlier turns alike once the conversation goes on: it may drop reasoning, or close the last answer alone"
+CLOSED = (
+    "earlier turns alike once the conversation goes on: it may drop reasoning, close the last answer alone, or put "
+    "text behind the piece that closes one"
+)
 CHUNK = 256
 """How many conversations are written out at once: each as often as it has answers, and all of that is held."""
 
@@ -123,7 +126,7 @@ def _rows(tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair], system: str
     told = render(tokenizer, [talk[: place + 1] for talk, place in answers], system=system, answered=True)
     written = zip(asked, told, strict=True)
     own = [[next(written) for turn in talk if turn.role == ASSISTANT] for talk in talks]
-    texts = [_exchanges(texts, str(tokenizer.all_special_tokens[0])) for texts in own]
+    texts = [_exchanges(texts, str(next(iter(tokenizer.all_special_tokens), ""))) for texts in own]
     pieces = iter(pieces_of(tokenizer, [text for part in texts for text in part]))
     return [_row(talk, [next(pieces) for _ in part], learn) for talk, part in zip(talks, texts, strict=True)]
 

@@ -338,3 +338,14 @@ def test_a_template_that_asks_for_a_piece_the_tokenizer_lacks_is_named(tmp_path)
     decoder.tokenizer.eos_token = None
     with pytest.raises(ModelError, match="cannot be filled in: 'eos_token' is undefined.*\n.*tokenizer.eos_token"):
         CausalLMTask(decoder, template=PLAIN_TEMPLATE)
+
+
+def test_a_tokenizer_without_any_control_piece_is_named(decoder: MiniDecoder):
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.BPE(vocab={letter: number for number, letter in enumerate("abQA:nswer")}, merges=[]))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    bare = dataclasses.replace(decoder, tokenizer=PreTrainedTokenizerFast(tokenizer_object=backend))
+    with pytest.raises(ModelError, match="no control piece"):
+        CausalLMTask(bare, template=PLAIN_TEMPLATE.replace(" + eos_token", ""))
