@@ -153,6 +153,25 @@ def test_plain_text_roles_work_where_an_answer_is_closed_by_a_control_piece(deco
     )
 
 
+def test_a_tokenizer_that_marks_the_beginning_of_a_text_marks_no_later_turn(decoder: MiniDecoder):
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.BPE(unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+    control = ["<unk>", "</s>"]
+    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=control, show_progress=False)
+    backend.train_from_iterator([*SAID, "Question:", "Answer:", "\n###"], trainer)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>", eos_token="</s>", pad_token="</s>")
+    task = CausalLMTask(dataclasses.replace(decoder, tokenizer=tokenizer), template=PLAIN_TEMPLATE)
+    [row] = task.encode([talk(*SAID)])
+    assert row.input_ids[: row.prompt] == task.prompt_row(talk(*SAID))
+    assert sum(label == tokenizer.eos_token_id for label in row.labels) == 3
+    behind = PLAIN_TEMPLATE.replace("eos_token }}", "eos_token + '\n' }}").replace("'Question", "'###")
+    with pytest.raises(ModelError, match="text behind the piece that closes one"):
+        CausalLMTask(task.encoder, template=behind).encode([talk(*SAID)])
+
+
 def test_templates_that_rewrite_or_refuse_turns_name_pair_and_reason(decoder: MiniDecoder):
     forgetful = with_template(decoder, FORGETFUL)
     thought = talk("hi", "<think>so</think>Hello.", "who?", "Ada.", source="chats.jsonl:7")
