@@ -125,8 +125,18 @@ class CausalLMTask:
         return padding_piece(self.encoder.tokenizer)
 
     def model(self, *, seed: int = 0, new_head: bool = True, **config: Any) -> nn.Module:
-        """The decoder with its own scores of the next piece; a small one starts from weights that `seed` decides."""
+        """The decoder with its own scores of the next piece; a small one starts from weights that `seed` decides.
+
+        What a folder brings along for writing (other ends, penalties, drawing) is replaced: exported, the model stops
+        in `generate` where it stops here, and takes the best piece each time.
+        """
+        from transformers import GenerationConfig
+
         model = self.encoder.model_with_head(HEAD, seed=seed, new_head=new_head, **config)
+        # Said outright that nothing is drawn: where nothing is said, `pipeline` draws.
+        model.generation_config = GenerationConfig(
+            do_sample=False, eos_token_id=list(self.end_ids), pad_token_id=self.pad_token_id
+        )
         remember_exporter(model, self.export)
         return model
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
+from companion import TrainConfig, load_decoder, train
 from companion.adaptation import LoRA, adapt
 from companion.corpora.pairs import Pair
 from companion.models.decoder import mini_decoder
@@ -72,3 +73,32 @@ def test_the_confidence_is_that_of_the_scores_without_keeping_them(task):
                 chances.append(model(torch.tensor([row])).logits[0, -1].log_softmax(-1).max())
                 row = [*row, int(model(torch.tensor([row])).logits[0, -1].argmax())]
         assert answer.confidence == pytest.approx(float(torch.stack(chances).mean().exp()), rel=1e-4)
+
+
+def test_an_exported_folder_writes_in_transformers_what_it_writes_here(task, tmp_path):
+    from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
+
+    closing = {"eos_token": "<|pad|>", "chat_template": task.encoder.tokenizer.chat_template}
+    made = task.encoder.model_with_head(seed=1)
+    # As chat models are published: another end than the one the template writes, penalties, drawing.
+    made.generation_config = GenerationConfig(do_sample=True, temperature=0.7, repetition_penalty=1.5, eos_token_id=0)
+    made.save_pretrained(tmp_path / "base")
+    task.encoder.tokenizer.save_pretrained(tmp_path / "base")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "base", **closing)
+    tokenizer.save_pretrained(tmp_path / "base")
+    opened = CausalLMTask(load_decoder(str(tmp_path / "base")))
+    config = TrainConfig(epochs=40, learning_rate=2e-2, precision="fp32", device="cpu", progress=False)
+    run = train(opened.model(), opened.batches(PAIRS, batch_size=8), opened.objective, config, say=lambda line: None)
+    run.export(tmp_path / "trained")
+    answers = opened.answer(run.model, [pair.prompt for pair in PAIRS])
+    plain = AutoModelForCausalLM.from_pretrained(tmp_path / "trained").eval()
+    chat = pipeline("text-generation", str(tmp_path / "trained"), device="cpu")
+    assert len({answer.text for answer in answers}) > 1
+    for pair, answer in zip(PAIRS, answers, strict=True):
+        [told] = chat([{"role": "user", "content": pair.prompt}])
+        assert told["generated_text"][-1]["content"].strip() == answer.text
+        row = torch.tensor([opened.prompt_row(pair.prompt)])
+        assert answer.finished
+        written = plain.generate(row, attention_mask=torch.ones_like(row), max_new_tokens=40)[0, row.shape[1] :]
+        assert written.shape[0] == answer.pieces
+        assert tokenizer.decode(written, skip_special_tokens=True).strip() == answer.text
