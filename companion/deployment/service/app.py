@@ -94,8 +94,7 @@ def serve_app(models: Mapping[str, str | Path] | ModelRegistry, settings: Servic
         lifespan=lifespan,
     )
     app.state.registry, app.state.batcher, app.state.metrics = registry, batcher, metrics
-    app.state.settings, app.state.draining = settings, False
-    app.state.door = Doorkeeper(settings)
+    app.state.settings, app.state.draining, app.state.door = settings, False, Doorkeeper(settings)
     app.add_middleware(Guard, settings=settings, metrics=metrics, door=app.state.door)
     _add_refusals(app)
     _add_predictions(app)
@@ -123,10 +122,8 @@ def _add_predictions(app: FastAPI) -> None:
     async def reload(request: Request, name: str) -> JSONResponse:
         """Put what the folder now holds in the model's place; requests that wait are answered by the former model."""
         state = request.app.state
-        if state.settings.token is None:
-            raise Refused(403, "no_token", "models are replaced with a token only; without one, send SIGHUP")
-        if not state.door.may_replace([value for name, value in request.headers.raw if name == b"authorization"]):
-            raise Refused(403, "not_allowed", "this token may ask, not replace models; send the admin token")
+        if (refusal := state.door.refuse_replacing(request.headers.raw)) is not None:
+            raise Refused(*refusal)
         if state.registry.get(name) is None:
             raise _no_model()
         try:

@@ -58,10 +58,14 @@ class Doorkeeper:
         # All are compared, whichever fits.
         return True in [self._carries(authorization, digest) for digest in digests]
 
-    def may_replace(self, authorization: list[bytes]) -> bool:
-        """Whether the header lets its sender replace a model: by the token for it, or the only one that there is."""
+    def refuse_replacing(self, headers: Headers) -> tuple[int, str, str] | None:
+        """Status, code and reason, or None for who sends the token for it, or the only one that there is."""
         digest = self._admin_digest or self._digest
-        return digest is not None and self._carries(authorization, digest)
+        if digest is None:
+            return 403, "no_token", "models are replaced with a token only; without one, send SIGHUP"
+        if not self._carries([value for name, value in headers if name == b"authorization"], digest):
+            return 403, "not_allowed", "this token may ask, not replace models; send the admin token"
+        return None
 
     def _carries(self, authorization: list[bytes], digest: bytes) -> bool:
         given = authorization[0] if len(authorization) == 1 else b""
