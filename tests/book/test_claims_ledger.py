@@ -222,6 +222,10 @@ def test_the_words_around_a_difference_are_those_of_its_interval():
         "learning-rate-sweep: unlabelled_f1 at rates 0.003 where arm=full minus arm=no-warm-up": "holds 0",
         "learning-rate-sweep: unlabelled_f1 at rates 0.01 where arm=full minus arm=no-warm-up": "holds 0",
         "sentiment-learning-curve: macro_f1 where system=encoder, labels=1329 minus labels=100": "above",
+        "few-labels-regularisers: score where corpus=newsroom, labels=800, arm=dropout-0 minus arm=plain": "above",
+        "few-labels-regularisers: score where corpus=newsroom, labels=800, arm=smoothing-0.1 minus arm=plain": "above",
+        "few-labels-regularisers: score where corpus=newsroom, labels=200, arm=dropout-0.3 minus arm=plain": "below",
+        "adversarial-arms: score where corpus=newsroom, labels=200, arm=pgd minus arm=longer": "below",
         "constrained-methods: score where corpus=banking77, method=adapter, labels=50 minus method=full": "above",
         "constrained-methods: score where corpus=banking77, method=adapter, labels=800 minus method=full": "above",
     }
