@@ -74,10 +74,10 @@ def gains_by_size(corpus: str, *experiments: str, root: Path | None = None) -> d
             if one != corpus:
                 continue
             scores = {arm: [result["score"] for result in results] for arm, results in arms.items()}
-            column = columns.setdefault(f"{labels} labels", {PLAIN: f"{seeds_interval(scores[PLAIN]):.3f}"})
+            column = columns.setdefault(f"{labels} labels", {PLAIN: f"{seeds_interval(scores[PLAIN]):.2f}"})
             for arm, row in scores.items():
                 if arm != PLAIN:
-                    column[arm] = f"{paired_difference(row, scores[PLAIN]):+.3f}"
+                    column[arm] = f"{paired_difference(row, scores[PLAIN]):+.2f}"
     arms = dict.fromkeys(arm for column in columns.values() for arm in column)
     order = sorted(columns, key=lambda name: int(name.split()[0]))
     return {"arm": list(arms), **{name: [columns[name].get(arm, "") for arm in arms] for name in order}}

@@ -53,9 +53,9 @@ def test_gains_are_paired_differences_of_complete_settings_alone(tmp_path: Path)
     assert list(columns) == ["arm", "50 labels"]
     told = dict(zip(*columns.values(), strict=True))
     assert list(told) == list(few_labels_regularisers.ARMS)
-    assert told["plain"].startswith("0.150 [")
+    assert told["plain"].startswith("0.15 [")
     # The made-up score is a hundredth for each letter of the arm's name.
-    assert told["dropout-0"] == "+0.040 [+0.040, +0.040]"
+    assert told["dropout-0"] == "+0.04 [+0.04, +0.04]"
     assert list(gains_by_size("helpdesk", name, root=tmp_path)) == ["arm", "200 labels"]
 
 
